@@ -1,0 +1,343 @@
+"""Every setting of the tool, each with its reason or its source, and how files and options set them.
+
+A run's configuration is made in layers, each over the last: the defaults below, the preset, what the chosen
+estimator asks for, a TOML file, options. It is stored in the run folder and in every export.
+"SPEC" is the published implementation's value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from poseaug_gen.errors import BadConfigError, PoseAugError, nearest
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """The poses to learn from."""
+
+    paths: tuple[str, ...] = ()  # files; none: what lies in data/
+    rig: str = ""  # FILE:NAME, the virtual cameras for poses in a world frame
+    skeleton: str = "h36m16"  # a built-in skeleton or a TOML file
+    validation_share: float = 0.1  # of the poses, whole subjects, held out to choose the best epoch
+
+
+@dataclass(frozen=True)
+class EstimatorSettings:
+    """The reference estimator that gives feedback to the augmentor."""
+
+    name: str = "videopose"
+    channels: int = 1024  # SPEC: videopose and mlp 1,024, semgcn 128
+    dropout: float = 0.25  # SPEC: videopose
+    pretrain_learning_rate: float = 1e-3  # SPEC: semgcn 2e-2
+    learning_rate: float = 1e-4  # SPEC, joint training: semgcn 1e-3
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How long and how fast (SPEC, "Schedule")."""
+
+    pretrain_epochs: int = 50  # SPEC; the estimator alone
+    epochs: int = 50  # SPEC; joint training
+    warmup_epochs: int = 2  # SPEC; the first joint epochs train the GAN alone, without feedback
+    batch_size: int = 1024  # SPEC
+    pretrain_decay: float = 0.96  # SPEC; learning rate factor every pretrain_decay_steps
+    pretrain_decay_steps: int = 100_000  # SPEC
+    augmentor_learning_rate: float = 1e-4  # SPEC; Adam
+    discriminator_learning_rate: float = 1e-4  # SPEC; Adam, both discriminators
+    discriminator_every: int = 2  # SPEC; steps of the augmentor for one of the discriminators
+    gradient_norm: float = 1.0  # SPEC; every network's gradient is clipped to it
+
+
+@dataclass(frozen=True)
+class AugmentorSettings:
+    """Size of the augmentor's networks."""
+
+    noise: int = 48  # SPEC; length of each network's noise
+    width: int = 256  # SPEC
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights and bands of the augmentor's loss (SPEC, "Losses")."""
+
+    adversarial_2d: float = 1.0  # SPEC
+    adversarial_3d: float = 6.0  # SPEC
+    range: float = 3.0  # SPEC; weight of the angle and length ranges
+    angle_target: float = 0.205  # SPEC; mean 1 - cos over the bones ...
+    angle_band: float = 0.165  # SPEC; ... is free this far about the target (16 to 51 degrees)
+    length_band: float = 0.1  # SPEC; length ratios are free up to here
+    pool_size: int = 4096  # SPEC; fakes that each discriminator's history pool holds
+
+
+@dataclass(frozen=True)
+class FeedbackSettings:
+    """How hard the estimator should find the augmented poses."""
+
+    form: str = "range"  # "range": the published code; "exponential": the paper's eq. 9
+    angle_target_start: float = 3.0  # SPEC; error(after bone angle) / error(source), first epoch ...
+    angle_target_end: float = 5.0  # SPEC; ... and last
+    angle_band: float = 2.0  # SPEC; free band about the target
+    angle_weight: float = 0.1  # SPEC
+    rigid_target: float = 17.0  # SPEC; the same ratio for the whole augmentation
+    rigid_band: float = 15.0  # SPEC
+    rigid_weight: float = 0.01  # SPEC
+    # The paper says of beta only that it is above 1 and grows; these grow like the range form's target does
+    # in proportion, from just above "as hard as the source".
+    beta_start: float = 1.2
+    beta_end: float = 2.0
+    exponential_weight: float = 0.1  # as angle_weight: the two forms then start alike
+
+
+@dataclass(frozen=True)
+class VisibilitySettings:
+    """Which pairs a camera could have taken; the others are dropped in training and redrawn in an export."""
+
+    nearest: float = 0.3  # metres; a joint nearer than this is out of any lens's focus and frame
+    farthest: float = 30.0  # metres; a person farther away is under 60 pixels high in a 1,000-pixel frame
+    frame: float = 1.0  # share of the frame's half sides that joints may use
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What does not change the method."""
+
+    seed: int = 0
+    device: str = "auto"  # auto | cpu | cuda | mps
+    preview_every: int = 5  # epochs between preview pictures; 0: none
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a training run."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    estimator: EstimatorSettings = field(default_factory=EstimatorSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    augmentor: AugmentorSettings = field(default_factory=AugmentorSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
+    visibility: VisibilitySettings = field(default_factory=VisibilitySettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Sections of plain values, as TOML and JSON hold them."""
+        sections = dataclasses.asdict(self)
+        sections["source"]["paths"] = list(self.source.paths)
+        return sections
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.to_dict())
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """All settings of an export but its place; with the run and the shard's number they fix every byte."""
+
+    n: int = 1_000_000  # pairs
+    seed: int = 0
+    shard_rows: int = 1_000_000  # about 430 MB of h36m16: quick to hash, to copy and to make again
+    scores: bool = False  # the discriminators' scores of each pair
+    difficulty: bool = False  # the estimator's error on the pair over its error on the source pose
+
+
+# Layers over the defaults. "paper" is SPEC as written. The other two are for two CPU cores and some 50,000
+# source pairs: a narrower estimator costs most of the time less and gives the same feedback (docs/experiments.md).
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "quick": {
+        "estimator": {"channels": 256},
+        "schedule": {"pretrain_epochs": 8, "epochs": 12},
+    },
+    "standard": {
+        "estimator": {"channels": 512},
+        "schedule": {"pretrain_epochs": 20, "epochs": 30},
+    },
+    "paper": {},
+}
+DEFAULT_PRESET = "standard"
+
+# What an estimator asks for where it differs from videopose (SPEC, "Schedule" and "Estimators").
+ESTIMATOR_LAYERS: dict[str, dict[str, dict[str, Any]]] = {
+    "mlp": {"estimator": {"dropout": 0.5}},
+    "semgcn": {
+        "estimator": {
+            "channels": 128,
+            "dropout": 0.0,
+            "pretrain_learning_rate": 2e-2,
+            "learning_rate": 1e-3,
+        }
+    },
+}
+PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between estimators
+
+_BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
+    "source.validation_share": (0.0, 0.9),
+    "estimator.channels": (1, 65536),
+    "estimator.dropout": (0.0, 0.95),
+    "schedule.pretrain_epochs": (0, 100_000),
+    "schedule.epochs": (1, 100_000),
+    "schedule.warmup_epochs": (0, 100_000),
+    "schedule.batch_size": (2, 1 << 20),
+    "schedule.discriminator_every": (1, 1_000_000),
+    "augmentor.noise": (1, 65536),
+    "augmentor.width": (1, 65536),
+    "loss.pool_size": (1, 1 << 24),
+    "visibility.nearest": (1e-3, 1e6),
+    "visibility.frame": (1e-3, 1.0),
+    "run.seed": (0, 2**63 - 1),
+    "run.preview_every": (0, 1_000_000),
+    "export.n": (1, 10**12),
+    "export.seed": (0, 2**63 - 1),
+    "export.shard_rows": (1, 10**9),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "estimator.name": ("videopose", "mlp", "semgcn"),
+    "feedback.form": ("range", "exponential"),
+    "run.device": ("auto", "cpu", "cuda", "mps"),
+}
+
+
+def resolve(preset: str | None = None, file: Path | None = None, options: Mapping[str, Any] | None = None) -> Config:
+    """The configuration that a preset, a TOML file and dotted options (``schedule.epochs``) give together.
+
+    Raises:
+        BadConfigError: an unknown key, or a value of the wrong type or out of bounds.
+        PoseAugError: the file cannot be read.
+    """
+    from_file = dict(_read_toml(file)) if file else {}
+    in_file = from_file.pop("preset", DEFAULT_PRESET)
+    preset = preset or in_file
+    if preset not in PRESETS:
+        raise BadConfigError(f"no preset {preset!r}; {nearest(str(preset), PRESETS)}")
+    from_options: dict[str, dict[str, Any]] = {}
+    for dotted, value in (options or {}).items():
+        section, _, key = dotted.partition(".")
+        from_options.setdefault(section, {})[key] = value
+    merged = merge(Config().to_dict(), from_file, str(file))
+    estimator = merge(merged, from_options, "option")["estimator"]["name"]
+    special = ESTIMATOR_LAYERS.get(estimator, {})
+    if (preset, estimator) == ("paper", "semgcn"):
+        special = {**special, "schedule": {"pretrain_epochs": PAPER_SEMGCN_PRETRAIN_EPOCHS}}
+    merged = Config().to_dict()
+    for layer, where in (
+        (PRESETS[preset], f"preset {preset}"),
+        (special, f"estimator {estimator}"),
+        (from_file, str(file)),
+        (from_options, "option"),
+    ):
+        merged = merge(merged, layer, where)
+    return config_from_dict(merged)
+
+
+def merge(base: Mapping[str, Mapping], layer: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """``base`` with the values of ``layer`` over it; every key of ``layer`` must be in ``base``.
+
+    Raises:
+        BadConfigError: one is not; the sentence names the nearest that is.
+    """
+    result = {section: dict(values) for section, values in base.items()}
+    dotted = [f"{section}.{key}" for section, values in base.items() for key in values]
+    for section, values in layer.items():
+        if section not in result or not isinstance(values, Mapping):
+            raise BadConfigError(f"{where}: no setting {section!r}; {nearest(section, [*result, *dotted])}")
+        for key, value in values.items():
+            if key not in result[section]:
+                name = f"{section}.{key}"
+                raise BadConfigError(f"{where}: no setting {name!r}; {nearest(name, dotted)}")
+            result[section][key] = value
+    return result
+
+
+def config_from_dict(sections: Mapping[str, Mapping[str, Any]]) -> Config:
+    """A checked configuration from its plain form.
+
+    Raises:
+        BadConfigError: an unknown key, a wrong type or a value out of bounds.
+    """
+    merged = merge(Config().to_dict(), sections, "config")
+    kinds = typing.get_type_hints(Config)
+    config = Config(**{section: _build(kinds[section], section, values) for section, values in merged.items()})
+    if config.visibility.farthest <= config.visibility.nearest:
+        raise BadConfigError(
+            f"visibility.farthest = {config.visibility.farthest} must be over visibility.nearest "
+            f"= {config.visibility.nearest}"
+        )
+    return config
+
+
+def export_from_dict(values: Mapping[str, Any]) -> ExportSettings:
+    """Checked export settings from their plain form. Raises as :func:`config_from_dict`."""
+    merged = merge({"export": dataclasses.asdict(ExportSettings())}, {"export": values}, "export")
+    return _build(ExportSettings, "export", merged["export"])
+
+
+def parse_option(text: str) -> tuple[str, Any]:
+    """``schedule.epochs=3`` as ("schedule.epochs", 3); values are written as in TOML, strings may be bare.
+
+    Raises:
+        BadConfigError: there is no ``=``.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise BadConfigError(f"--set {text!r} has no value; write section.key=value")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def differences(old: Mapping[str, Mapping], new: Mapping[str, Mapping]) -> list[str]:
+    """The settings that differ, one ``key: old -> new`` each."""
+    return [
+        f"{section}.{key}: {old.get(section, {}).get(key)!r} -> {value!r}"
+        for section, values in new.items()
+        for key, value in values.items()
+        if old.get(section, {}).get(key) != value
+    ]
+
+
+def _build(kind: type, section: str, values: Mapping[str, Any]) -> Any:
+    """A settings class from plain values, each of the type and within the bounds its field asks."""
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _checked(f"{section}.{key}", value, hints[key]) for key, value in values.items()})
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """``value`` as ``kind``, or an error that names the setting."""
+    if isinstance(kind, types.GenericAlias):  # tuple[str, ...]
+        value = (value,) if isinstance(value, str) else value
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise BadConfigError(f"{name} = {value!r} must be a list of strings")
+        return tuple(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise BadConfigError(f"{name} = {value!r} must be {_TYPE_NAMES[kind]}")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, _CHOICES[name])}")
+    if kind in (int, float):
+        low, high = _BOUNDS.get(name, (0, float("inf")))
+        if not low <= value <= high:
+            raise BadConfigError(f"{name} = {value!r} must be between {low} and {high}")
+    return value
+
+
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PoseAugError(f"{path}: cannot be read: {error.strerror}; give the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PoseAugError(f"{path}: not valid TOML: {error}") from error

@@ -1,0 +1,1 @@
+"""The networks: augmentor, discriminators, estimators."""

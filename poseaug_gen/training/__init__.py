@@ -1,0 +1,1 @@
+"""Training: losses, history pool, schedule, run folder."""

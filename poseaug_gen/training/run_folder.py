@@ -1,0 +1,172 @@
+"""The folder that a training run leaves, and all that an export needs of it.
+
+``config.toml``, ``run.json`` (state, versions, source, health, best epoch), ``metrics.jsonl``,
+``augmentor.safetensors`` (the best epoch's), ``snapshots/epoch-0001.safetensors`` …, ``discriminators.safetensors``,
+``estimator.safetensors``, ``state.pt`` (to resume; read with ``weights_only=True``), ``poses.h5`` (the training
+poses) and ``previews/*.png``. Every file is written under a temporary name, fsynced and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from poseaug_gen import storage
+from poseaug_gen.config import Config, resolve
+from poseaug_gen.errors import PoseAugError
+from poseaug_gen.models.augmentor import Augmentor
+from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
+from poseaug_gen.models.estimators import build_estimator
+from poseaug_gen.poses import PoseSet
+from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.canonical import read_poses
+
+Module = TypeVar("Module", bound=nn.Module)
+FINISHED = "finished"
+RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder. Reading methods raise :class:`PoseAugError` where a file is missing or damaged."""
+
+    path: Path
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "run.json").is_file()
+
+    def info(self) -> dict[str, Any]:
+        """``run.json``."""
+        return storage.read_json(self.path / "run.json")
+
+    @property
+    def finished(self) -> bool:
+        return self.exists and self.info().get("state") == FINISHED
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration that the run was started with."""
+        return resolve(preset="paper", file=self.path / "config.toml")
+
+    @cached_property
+    def poses(self) -> PoseSet:
+        """The training poses."""
+        return read_poses(self.path / "poses.h5")
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.poses.skeleton
+
+    def augmentor(self, epoch: int | None = None) -> Augmentor:
+        """The augmentor in evaluation mode: the best epoch's, or that of a snapshot."""
+        settings = self.config.augmentor
+        model = Augmentor(self.skeleton, settings.noise, settings.width)
+        return self._load(model, "augmentor.safetensors" if epoch is None else snapshot_name(epoch))
+
+    def discriminators(self) -> tuple[Discriminator3D, Discriminator2D]:
+        """Both discriminators as they ended, in evaluation mode."""
+        both = nn.ModuleDict({"d3d": Discriminator3D(self.skeleton), "d2d": Discriminator2D(self.skeleton)})
+        self._load(both, "discriminators.safetensors")
+        return both["d3d"], both["d2d"]  # type: ignore[return-value]
+
+    def estimator(self) -> nn.Module:
+        """The reference estimator as it ended, in evaluation mode."""
+        settings = self.config.estimator
+        model = build_estimator(settings.name, self.skeleton, settings.channels, settings.dropout)
+        return self._load(model, "estimator.safetensors")
+
+    def snapshots(self) -> list[int]:
+        """Epochs of which there is a snapshot, in order."""
+        found = (re.fullmatch(r"epoch-(\d+)\.safetensors", p.name) for p in (self.path / "snapshots").glob("*"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def _load(self, model: Module, name: str) -> Module:
+        path = self.path / name
+        try:
+            model.load_state_dict(load_file(path))
+        except FileNotFoundError as error:
+            raise PoseAugError(f"{path}: missing; the run did not get far enough, train it again") from error
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise PoseAugError(f"{path}: not the weights of this run's network ({_line(error)})") from error
+        return model.eval()
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    def write_info(self, **entries: Any) -> None:
+        """Add entries to ``run.json``."""
+        known = self.info() if self.exists else {}
+        storage.write_json(self.path / "run.json", {**known, **entries})
+
+    def write_weights(self, name: str, model: nn.Module) -> None:
+        """Weights as safetensors, the same bytes for the same weights."""
+        weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+        storage.write_bytes(self.path / name, save(weights))
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """One line of ``metrics.jsonl``."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.jsonl``; a last line cut short by a kill is left out."""
+        path = self.path / "metrics.jsonl"
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return rows
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """What a resumed run needs: ``state.pt``."""
+        with storage.replacing(self.path / "state.pt") as temporary, temporary.open("wb") as file:
+            torch.save(state, file)  # through a handle: by name, torch would store the temporary's name too
+
+    def read_state(self) -> dict[str, Any] | None:
+        """``state.pt``, or None where the run had not got so far."""
+        path = self.path / "state.pt"
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises pickle, zip and runtime errors alike
+            raise PoseAugError(
+                f"{path}: damaged, so the run cannot be resumed ({_line(error)}); start it again with --overwrite"
+            ) from error
+
+
+def snapshot_name(epoch: int) -> str:
+    """Where the augmentor of one epoch lies in the run folder."""
+    return f"snapshots/epoch-{epoch:04d}.safetensors"
+
+
+def newest_finished(outputs: Path) -> RunFolder:
+    """The run under ``outputs`` that finished last.
+
+    Raises:
+        PoseAugError: none has.
+    """
+    runs = [RunFolder(path.parent) for path in outputs.glob("*/run.json")]
+    finished = [run for run in runs if run.finished]
+    if not finished:
+        unfinished = f" ({len(runs)} unfinished)" if runs else ""
+        raise PoseAugError(f"{outputs}: no finished run{unfinished}; make one with: poseaug-gen train")
+    return max(finished, key=lambda run: (run.path / "run.json").stat().st_mtime_ns)
+
+
+def _line(error: Exception) -> str:
+    """The first line of another library's message."""
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
