@@ -109,7 +109,7 @@ class PoseSet:
 
     def mirrored(self) -> PoseSet:
         """The mirror image: x turned over, left and right swapped, the cameras mirrored with them."""
-        positions = self.positions[:, self.skeleton.mirror_joints] * np.float32([-1, 1, 1])
+        positions = self.positions[:, self.skeleton.mirror_joints] * np.array([-1, 1, 1], dtype=np.float32)
         intrinsics = mirror_intrinsics(torch.from_numpy(self.intrinsics)).numpy()
         return replace(self, positions=positions, intrinsics=intrinsics)
 

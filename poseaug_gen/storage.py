@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from poseaug_gen.errors import PoseAugError
 
@@ -102,15 +102,34 @@ def locked(path: Path, busy: str) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        file = _lock_file(lock)
+    except BlockingIOError as error:
+        raise PoseAugError(busy) from error
     except OSError as error:
         raise write_failure(lock, error) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PoseAugError(busy) from error
-        try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def _lock_file(lock: Path) -> IO[str]:
+    """The file, open and locked by us alone. Raises BlockingIOError where another process has the lock."""
+    while True:
+        file = lock.open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its last holder may have removed the file between our two calls: then our lock is on nothing.
+            if lock.exists() and os.fstat(file.fileno()).st_ino == lock.stat().st_ino:
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def clear_temporaries(folder: Path) -> None:
+    """Remove what killed processes left half-written below ``folder``; hold its lock when you call this."""
+    for path in folder.rglob("*.tmp-*"):
+        path.unlink(missing_ok=True)

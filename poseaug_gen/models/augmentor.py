@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -50,10 +51,14 @@ class Generator(nn.Sequential):
             size = width
         layers.append(nn.Linear(width, out))
         super().__init__(*layers)
-        self.out_features = out
         for layer in self:
             if isinstance(layer, nn.Linear):
                 nn.init.kaiming_normal_(layer.weight)
+
+    @property
+    def out(self) -> nn.Linear:
+        """The output layer."""
+        return cast(nn.Linear, self[-1])
 
 
 class Augmentor(nn.Module):
@@ -72,6 +77,15 @@ class Augmentor(nn.Module):
                 "translation": Generator(pose, 3, noise, width),
             }
         )
+
+    @torch.no_grad()
+    def shape_start(self, output_scale: float, root: Float[Tensor, "3"] | None) -> None:
+        """Before training: shrink the output layers' weights, and place all bodies at ``root`` (metres), if given."""
+        for net in self.nets.values():
+            cast(Generator, net).out.weight *= output_scale
+        if root is not None:
+            translation = cast(Generator, self.nets["translation"])
+            translation.out.bias.copy_(torch.cat([root[:2], root[2:].clamp_min(0).sqrt()]))
 
     def draw_noise(self, batch: int, generator: torch.Generator | None = None) -> Float[Tensor, "nets batch noise"]:
         """One standard normal draw for each network, in the order of :data:`NETWORKS`."""

@@ -130,6 +130,11 @@ class RunFolder:
                 break
         return rows
 
+    def truncate_metrics(self, rows: int) -> None:
+        """Keep the first rows alone: those of epochs that ``state.pt`` holds."""
+        kept = self.metrics()[:rows]
+        storage.write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
+
     def write_state(self, state: dict[str, Any]) -> None:
         """What a resumed run needs: ``state.pt``."""
         with storage.replacing(self.path / "state.pt") as temporary, temporary.open("wb") as file:

@@ -1,0 +1,70 @@
+"""The command line: finds a command, runs it, and turns errors into one sentence and an exit code.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage; 130 interrupted (the same command resumes).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from poseaug_gen import __version__
+from poseaug_gen.errors import BadConfigError, PoseAugError
+
+COMMANDS = {
+    "train": "Learn an augmentor from 3D poses, into a run folder.",
+    "export": "Freeze a run's augmentor and write 2D-3D pairs to HDF5.",
+    "verify": "Check every row of an export against its camera and its limits.",
+    "info": "Say what an export, a run or a pose file holds.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that ``--help`` never waits for torch."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"poseaug_gen.commands.{name}").command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except PoseAugError as error:
+            if context.params.get("debug"):
+                raise
+            click.echo(f"Error: {error}", err=True)
+            context.exit(2 if isinstance(error, BadConfigError) else 1)
+        except KeyboardInterrupt:
+            click.echo("Interrupted; the same command goes on from here.", err=True)
+            context.exit(130)
+        except BrokenPipeError:  # `poseaug-gen info … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="poseaug-gen")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Augment 3D human poses with a learned augmentor, and export 2D-3D pairs to HDF5.
+
+    \b
+    poseaug-gen train                            learn from the poses in data/
+    poseaug-gen export --n 5000000 --out aug.h5  write pairs with the newest finished run
+    """
+
+
+if __name__ == "__main__":
+    main()
