@@ -160,12 +160,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {
         "augmentor": {"output_scale": 0.1, "start_at_source": True},
         "estimator": {"channels": 256},
-        "schedule": {"pretrain_epochs": 8, "epochs": 12},
+        "schedule": {"batch_size": 256, "pretrain_epochs": 6, "epochs": 8},
     },
     "standard": {
         "augmentor": {"output_scale": 0.1, "start_at_source": True},
         "estimator": {"channels": 512},
-        "schedule": {"pretrain_epochs": 20, "epochs": 30},
+        "schedule": {"batch_size": 256, "pretrain_epochs": 20, "epochs": 30},
     },
     "paper": {},
 }
@@ -222,7 +222,7 @@ def resolve(preset: str | None = None, file: Path | None = None, options: Mappin
     from_file = dict(_read_toml(file)) if file else {}
     in_file = from_file.pop("preset", DEFAULT_PRESET)
     preset = preset or in_file
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise BadConfigError(f"no preset {preset!r}; {nearest(str(preset), PRESETS)}")
     from_options: dict[str, dict[str, Any]] = {}
     for dotted, value in (options or {}).items():
@@ -230,7 +230,7 @@ def resolve(preset: str | None = None, file: Path | None = None, options: Mappin
         from_options.setdefault(section, {})[key] = value
     merged = merge(Config().to_dict(), from_file, str(file))
     estimator = merge(merged, from_options, "option")["estimator"]["name"]
-    special = ESTIMATOR_LAYERS.get(estimator, {})
+    special = ESTIMATOR_LAYERS.get(str(estimator), {})
     if (preset, estimator) == ("paper", "semgcn"):
         special = {**special, "schedule": {"pretrain_epochs": PAPER_SEMGCN_PRETRAIN_EPOCHS}}
     merged = Config().to_dict()

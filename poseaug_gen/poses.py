@@ -130,9 +130,15 @@ class PoseSet:
 
 
 def concatenate(sets: Sequence[PoseSet]) -> PoseSet:
-    """Several pose sets of one skeleton as one; provenance is listed under ``parts``."""
+    """Several pose sets of one skeleton as one; provenance is listed under ``parts``.
+
+    Raises:
+        ValueError: the skeletons differ.
+    """
     if len(sets) == 1:
         return sets[0]
+    if any(s.skeleton != sets[0].skeleton for s in sets):
+        raise ValueError(f"skeletons differ: {', '.join(s.skeleton.name for s in sets)}")
     return PoseSet(
         skeleton=sets[0].skeleton,
         positions=np.concatenate([s.positions for s in sets]),

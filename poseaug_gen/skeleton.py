@@ -24,7 +24,11 @@ from jaxtyping import Bool, Float, Int
 from poseaug_gen.errors import PoseAugError, nearest
 
 DEFAULT_SKELETON = "h36m16"
-_SIDE = re.compile(r"^(left|right|l|r)[_ .-]?(?=[a-z])|[_ .-](left|right|l|r)$")
+# A side behind a separator is surer than one in front without: lower_leg_r is the right lower leg.
+_SIDE = (
+    re.compile(r"[_ .-](left|right|l|r)$", re.IGNORECASE),
+    re.compile(r"^(left|right|l|r)[_ .-]?(?=[a-z])", re.IGNORECASE),
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Skeleton:
         for key in data:
             if key not in known:
                 raise PoseAugError(f"{where}: unknown key {key!r}; {nearest(key, known)}")
+        _check_forms(data, where)
         tree = data.get("joints")
         if not isinstance(tree, Mapping) or len(tree) < 3:
             raise PoseAugError(f"{where}: [joints] must map at least three joints to their parents")
@@ -272,17 +277,47 @@ def canonical_name(name: str) -> str:
 
 def without_side(name: str) -> str:
     """``l_knee`` -> ``knee``."""
-    return _SIDE.sub("", name)
+    match = _side(name)
+    return name[: match.start()] + name[match.end() :] if match else name
+
+
+def _side(name: str) -> re.Match[str] | None:
+    """What in a joint's name may tell its side."""
+    return next((match for pattern in _SIDE if (match := pattern.search(name))), None)
+
+
+def _check_forms(data: Mapping, where: str) -> None:
+    """Every optional key has the form that :meth:`Skeleton.from_dict` says; a string is no list of names."""
+
+    def names(value: object) -> bool:
+        return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(name, str) for name in value)
+
+    def table_of_names(value: object) -> bool:
+        return isinstance(value, Mapping) and all(names(entry) for entry in value.values())
+
+    forms = {
+        "name": (lambda v: isinstance(v, str), "a string"),
+        "pairs": (
+            lambda v: isinstance(v, list | tuple) and all(names(p) and len(p) == 2 for p in v),
+            "a list of [left, right] names",
+        ),
+        "trunk": (lambda v: names(v) or v == [], "a list of joint names"),
+        "scale": (lambda v: isinstance(v, str), "a joint's name"),
+        "parts": (lambda v: table_of_names(v) and len(v) > 0, "a table of lists of joint names"),
+        "aliases": (table_of_names, "a table of lists of names"),
+    }
+    for key, (fits, form) in forms.items():
+        if key in data and not fits(data[key]):
+            raise PoseAugError(f"{where}: {key} = {data[key]!r} must be {form}")
 
 
 def _pairs_from_names(joints: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """(left, right) for every two joints whose names differ in the side alone."""
     sides: dict[str, dict[str, int]] = {}
     for i, name in enumerate(joints):
-        match = _SIDE.search(name)
+        match = _side(name)
         if match:
-            side = (match[1] or match[2])[0]
-            sides.setdefault(without_side(name), {})[side] = i
+            sides.setdefault(without_side(name), {})[match[1][0].lower()] = i
     return tuple((s["l"], s["r"]) for s in sides.values() if len(s) == 2)
 
 
@@ -293,14 +328,14 @@ def _check_pairs(joints: tuple[str, ...], parents: list[int], pairs: tuple[tuple
         if left == right or twin[left] != left or twin[right] != right:
             raise PoseAugError(f"{where}: joint {joints[left]!r} or {joints[right]!r} is in two left/right pairs")
         twin[left], twin[right] = right, left
+    if twin[0] != 0:
+        raise PoseAugError(f"{where}: the root {joints[0]!r} must lie on the body's middle, not in a pair")
     for joint, parent in enumerate(parents):
         if parent >= 0 and parents[twin[joint]] != twin[parent]:
             raise PoseAugError(
                 f"{where}: {joints[joint]!r} and {joints[twin[joint]]!r} are a left/right pair, "
                 f"but their parents are not"
             )
-    if twin[0] != 0:
-        raise PoseAugError(f"{where}: the root {joints[0]!r} must lie on the body's middle, not in a pair")
 
 
 def _derived_trunk(skeleton: Skeleton) -> tuple[int, ...]:

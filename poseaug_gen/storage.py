@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,7 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise write_failure(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where not even the folder could be made, the sentence above says enough
+            temporary.unlink(missing_ok=True)
 
 
 def write_failure(path: Path, error: OSError) -> PoseAugError:
@@ -121,8 +122,10 @@ def _lock_file(lock: Path) -> IO[str]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Its last holder may have removed the file between our two calls: then our lock is on nothing.
-            if lock.exists() and os.fstat(file.fileno()).st_ino == lock.stat().st_ino:
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
                 return file
+        except FileNotFoundError:
+            pass
         except BaseException:
             file.close()
             raise

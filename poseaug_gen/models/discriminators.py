@@ -29,7 +29,9 @@ class PartCritic(nn.Module):
         for layer in (self.into, self.res0, self.res1, self.last, self.pred):
             nn.init.kaiming_normal_(layer.weight)
         with torch.no_grad():
-            self.into.weight *= part_bones / all_bones  # kaiming over the full layer's inputs
+            # Kaiming's weights and torch's biases as of the full layer: both shrink with the number of inputs.
+            self.into.weight *= part_bones / all_bones
+            self.into.bias *= part_bones / all_bones
 
     def forward(self, grams: Float[Tensor, "batch entries"]) -> Float[Tensor, "batch 1"]:
         x = leaky_relu(self.into(grams))
@@ -43,15 +45,14 @@ class Discriminator3D(nn.Module):
     def __init__(self, skeleton: Skeleton) -> None:
         super().__init__()
         self.skeleton = skeleton
-        self.critics = nn.ModuleDict(
-            {part: PartCritic(len(bones), skeleton.num_bones) for part, bones in skeleton.parts}
-        )
+        self.critics = nn.ModuleList(PartCritic(len(bones), skeleton.num_bones) for _, bones in skeleton.parts)
 
     def forward(self, pose: Float[Tensor, "batch joints 3"]) -> Float[Tensor, "batch parts"]:
         """Scores of each part, near 1 for what looks real. Poses in metres, any frame."""
         directions = directions_of(bones_of(pose, self.skeleton))
         scores = [
-            self.critics[part](gram(directions[:, list(bones)]).flatten(1)) for part, bones in self.skeleton.parts
+            critic(gram(directions[:, list(bones)]).flatten(1))
+            for critic, (_, bones) in zip(self.critics, self.skeleton.parts, strict=True)
         ]
         return torch.cat(scores, -1)
 

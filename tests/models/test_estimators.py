@@ -1,0 +1,177 @@
+"""The lifting estimators: their shape, what their rows and joints depend on, and that they learn."""
+
+import pytest
+import torch
+from strategies import BUILTIN, random_cameras, random_poses
+from torch import Tensor, nn
+
+from poseaug_gen.bones import root_relative
+from poseaug_gen.camera import project
+from poseaug_gen.errors import BadConfigError
+from poseaug_gen.models.estimators import ESTIMATORS, build_estimator
+from poseaug_gen.models.estimators.semgcn import SemGraphConv
+from poseaug_gen.skeleton import Skeleton, load_skeleton
+
+CHANNELS = 32
+
+every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+
+
+@pytest.fixture(params=BUILTIN)
+def skeleton(request) -> Skeleton:
+    return load_skeleton(request.param)
+
+
+def build(name: str, skeleton: Skeleton, channels: int = CHANNELS, dropout: float = 0.3) -> nn.Module:
+    torch.manual_seed(0)
+    return build_estimator(name, skeleton, channels, dropout)
+
+
+def pairs(skeleton: Skeleton, rows: int) -> tuple[Tensor, Tensor]:
+    """2D poses seen by one camera, and what an estimator should make of them."""
+    pose = random_poses(skeleton, rows, seed=0).float()
+    camera = random_cameras(1, seed=0).float().expand(rows, -1)
+    return project(pose, camera), root_relative(pose)
+
+
+@every_estimator
+def test_a_2d_pose_becomes_a_3d_pose_of_the_same_joints(name, skeleton):
+    seen, target = pairs(skeleton, 5)
+    assert build(name, skeleton)(seen).shape == target.shape
+
+
+@pytest.mark.parametrize("name", ["videopose", "mlp"])
+def test_the_root_is_a_zero_row(name, skeleton):
+    seen, _ = pairs(skeleton, 5)
+    lifted = build(name, skeleton)(seen)
+    assert lifted[:, 0].eq(0).all()
+    assert lifted[:, 1:].ne(0).all()
+
+
+def test_semgcn_predicts_the_root_too(skeleton):
+    seen, _ = pairs(skeleton, 5)
+    assert build("semgcn", skeleton)(seen)[:, 0].ne(0).all()
+
+
+@every_estimator
+@torch.no_grad()
+def test_in_evaluation_each_row_is_lifted_alone_and_always_alike(name, skeleton):
+    seen, _ = pairs(skeleton, 6)
+    estimator = build(name, skeleton)
+    estimator(seen)  # one step of training statistics, so that evaluation differs from the start
+    estimator.eval()
+    lifted = estimator(seen)
+    alone = torch.cat([estimator(row[None]) for row in seen])
+    torch.testing.assert_close(lifted, alone, rtol=1e-4, atol=1e-5)
+    assert torch.equal(estimator(seen), lifted)
+
+
+@every_estimator
+@torch.no_grad()
+def test_dropout_works_in_training_alone(name):
+    skeleton = load_skeleton()
+    seen, _ = pairs(skeleton, 8)
+    with_dropout, without = build(name, skeleton, dropout=0.5), build(name, skeleton, dropout=0.0)
+    assert not torch.equal(with_dropout(seen), with_dropout(seen))
+    torch.testing.assert_close(without(seen), without(seen))
+    torch.testing.assert_close(with_dropout.eval()(seen), with_dropout(seen))
+
+
+@every_estimator
+@torch.no_grad()
+def test_evaluation_leaves_the_batch_norm_statistics_alone(name):
+    """The published code gives feedback in training mode, so fakes enter the statistics; evaluation must be safe."""
+    skeleton = load_skeleton()
+    seen, _ = pairs(skeleton, 8)
+    estimator = build(name, skeleton).eval()
+    before = {key: value.clone() for key, value in estimator.state_dict().items()}
+    estimator(seen * 5)
+    assert all(torch.equal(value, before[key]) for key, value in estimator.state_dict().items())
+
+
+@every_estimator
+def test_the_input_is_not_changed(name):
+    seen, _ = pairs(load_skeleton(), 4)
+    before = seen.clone()
+    build(name, load_skeleton())(seen)
+    assert torch.equal(seen, before)
+
+
+@every_estimator
+def test_every_parameter_and_the_input_get_finite_gradients(name, skeleton):
+    seen, target = pairs(skeleton, 8)
+    seen.requires_grad_()
+    estimator = build(name, skeleton)
+    (estimator(seen) - target).square().mean().backward()
+    assert seen.grad.isfinite().all()
+    assert seen.grad.ne(0).any()
+    for key, parameter in estimator.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+
+
+# SemGCN shares its weights over the joints: it has a sixteenth of the numbers to learn by heart with.
+@pytest.mark.parametrize(
+    ("name", "channels", "share"), [("videopose", 64, 0.1), ("mlp", 128, 0.1), ("semgcn", 32, 0.33)]
+)
+def test_it_overfits_64_poses(name, channels, share):
+    """A network that cannot learn 64 poses by heart is wired wrongly somewhere."""
+    skeleton = load_skeleton()
+    seen, target = pairs(skeleton, 64)
+    estimator = build(name, skeleton, channels, dropout=0.0)
+    optimiser = torch.optim.Adam(estimator.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(150):
+        loss = (root_relative(estimator(seen)) - target).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 10
+    # Random weights start badly; the mean pose is what a network says that has learned nothing of its input.
+    of_the_mean_pose = (target - target.mean(0)).square().mean().item()
+    assert losses[-1] < share * of_the_mean_pose
+
+
+# --- what SPEC says of each -----------------------------------------------------------------------------------
+
+
+def test_videopose_has_four_blocks_of_two_layers_without_biases_before_batch_norm():
+    skeleton = load_skeleton()
+    shapes = {key: tuple(p.shape) for key, p in build("videopose", skeleton, 1024).named_parameters()}
+    linear = {key: shape for key, shape in shapes.items() if "conv" in key}
+    assert linear == {"expand_conv.weight": (1024, 32)} | {f"layers_conv.{i}.weight": (1024, 1024) for i in range(8)}
+    assert shapes["shrink.weight"] == (45, 1024)
+
+
+def test_mlp_has_two_stages_of_two_layers():
+    shapes = {key: tuple(p.shape) for key, p in build("mlp", load_skeleton(), 1024).named_parameters() if p.ndim == 2}
+    stages = {f"linear_stages.{s}.w{w}.weight": (1024, 1024) for s in range(2) for w in (1, 2)}
+    assert shapes == {"w1.weight": (1024, 32), **stages, "w2.weight": (45, 1024)}
+
+
+def test_a_graph_convolution_passes_features_along_bones_alone(skeleton):
+    layer = SemGraphConv(skeleton, 2, 3)
+    x = torch.randn(1, skeleton.num_joints, 2, generator=torch.Generator().manual_seed(0))
+    jacobian = torch.autograd.functional.jacobian(layer, x)[0, :, :, 0]  # joint, feature out; joint, feature in
+    depends = jacobian.abs().sum((1, 3)) > 0
+    linked = torch.eye(skeleton.num_joints, dtype=torch.bool)
+    for joint, parent in enumerate(skeleton.parents):
+        if parent >= 0:
+            linked[joint, parent] = linked[parent, joint] = True
+    assert torch.equal(depends, linked)
+
+
+def test_semgcns_edge_weights_add_up_to_one_for_each_joint(skeleton):
+    """With both feature matrices equal and one bias, a constant signal stays constant over the graph."""
+    layer = SemGraphConv(skeleton, 2, 3)
+    with torch.no_grad():
+        layer.W[1] = layer.W[0]
+        layer.e.normal_()
+    out = layer(torch.ones(1, skeleton.num_joints, 2))
+    torch.testing.assert_close(out, out[:, :1].expand_as(out))
+
+
+def test_an_unknown_estimator_names_the_nearest():
+    with pytest.raises(BadConfigError, match=r"'videopos' is unknown; did you mean 'videopose'\?"):
+        build_estimator("videopos", load_skeleton(), 8, 0.0)
