@@ -1,0 +1,172 @@
+"""An export as it is found on the disk: its files, their attributes, and whether their form is schema 1's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from poseaug_gen import storage
+from poseaug_gen.errors import PoseAugError, nearest
+from poseaug_gen.export.schema import SCHEMA_VERSION, all_columns
+from poseaug_gen.skeleton import Skeleton, skeleton_from_json
+
+MANIFEST = "manifest.json"  # in the folder of the shards
+ATTRIBUTES: dict[str, type] = {
+    "schema_version": int,
+    "tool_version": str,
+    "units": str,
+    "frame": str,
+    "skeleton": str,
+    "config": str,
+    "run": str,
+    "seed": int,
+    "source": str,
+    "created_from": str,
+    "row_count": int,
+    "redrawn": str,
+}
+REMAKE = "make the export again with --overwrite"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file that holds rows, and what the manifest says of it (nothing, where it is the whole export)."""
+
+    path: Path
+    first: int  # number of its first row in the export
+    rows: int
+    sha256: str | None = None
+    number: int | None = None  # which shard it is
+
+
+@dataclass(frozen=True)
+class Found:
+    """An export: the files with its rows, and the virtual dataset over them where there is one."""
+
+    path: Path
+    parts: tuple[Part, ...]
+    index: Path | None = None
+    config_sha256: str | None = None  # of the settings that all shards share, where there is a manifest
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+
+def find(path: Path) -> Found:
+    """The export at ``path``: a plain file, a virtual dataset (``aug.h5``) or a folder of shards.
+
+    Raises:
+        PoseAugError: there is none, or its manifest is missing or damaged.
+    """
+    if path.is_dir():
+        parts, config = _read_manifest(path)
+        return Found(path, parts, config_sha256=config)
+    with opened(path) as file:
+        virtual = [item for item in file.values() if isinstance(item, h5py.Dataset) and item.is_virtual]
+        if not virtual:
+            return Found(path, (Part(path, 0, int(read_attributes(file, path)["row_count"])),))
+        shards = path.parent / Path(virtual[0].virtual_sources()[0].file_name).parent
+    parts, config = _read_manifest(shards)
+    return Found(path, parts, index=path, config_sha256=config)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """A file, open for reading; whatever HDF5 stumbles over within the block becomes one sentence.
+
+    Raises:
+        PoseAugError: there is no such file, or it is damaged or not HDF5.
+    """
+    if not path.is_file():
+        raise PoseAugError(f"{path}: missing; put it back, or {REMAKE}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise PoseAugError(f"{path}: truncated, damaged or not HDF5 ({first}); {REMAKE}") from error
+
+
+def read_attributes(file: h5py.File, path: Path) -> dict[str, str | int]:
+    """A file's attributes, each of its type.
+
+    Raises:
+        PoseAugError: it is no export, is of a later schema, or an attribute is missing or wrong.
+    """
+    if "schema_version" not in file.attrs:
+        raise PoseAugError(f"{path}: not an export of poseaug-gen (it has no 'schema_version')")
+    if file.attrs["schema_version"] != SCHEMA_VERSION:
+        raise PoseAugError(
+            f"{path}: is of schema {file.attrs['schema_version']} and this version reads schema {SCHEMA_VERSION}; "
+            f"update poseaug-gen"
+        )
+    found: dict[str, str | int] = {}
+    for name in file.attrs:
+        value = file.attrs[name]
+        found[name] = value if isinstance(value, str) else int(value)
+    for name, kind in ATTRIBUTES.items():
+        if not isinstance(found.get(name), kind):
+            raise PoseAugError(f"{path}: its attribute {name!r} is missing or damaged; {REMAKE}")
+    return found
+
+
+def parsed(attributes: Mapping[str, Any], name: str, path: Path) -> Any:
+    """What is in an attribute that holds JSON.
+
+    Raises:
+        PoseAugError: it does not.
+    """
+    try:
+        return json.loads(attributes[name])
+    except ValueError as error:
+        raise PoseAugError(f"{path}: its attribute {name!r} is not JSON ({error}); {REMAKE}") from error
+
+
+def skeleton_of(attributes: Mapping[str, Any], path: Path) -> Skeleton:
+    """The skeleton of a file's poses."""
+    return skeleton_from_json(attributes["skeleton"], str(path))
+
+
+def check_form(file: h5py.File, path: Path, skeleton: Skeleton, rows: int) -> None:
+    """Every dataset of the schema is there, with its shape and type, and no other is.
+
+    Raises:
+        PoseAugError: the first that is not so.
+    """
+    known = {column.name: column for column in all_columns(skeleton)}
+    for name in file:
+        if name not in known:
+            raise PoseAugError(f"{path}: unknown dataset {name!r}; {nearest(name, known)}")
+    for name, column in known.items():
+        if name not in file:
+            if column.optional:
+                continue
+            raise PoseAugError(f"{path}: the dataset {name!r} is missing; {REMAKE}")
+        dataset, shape = file[name], (rows, *column.shape)
+        if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape or dataset.dtype != column.dtype:
+            found = f"{dataset.dtype}{dataset.shape}" if isinstance(dataset, h5py.Dataset) else "a group"
+            raise PoseAugError(f"{path}: {name!r} is {found} and must be {column.dtype[1:]}{shape}; {REMAKE}")
+
+
+def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise PoseAugError(f"{path}: missing, so the shards cannot be told whole from broken; {REMAKE}")
+    manifest = storage.read_json(path)
+    try:
+        parts, first = [], 0
+        for number, entry in enumerate(manifest["shards"]):
+            parts.append(Part(folder / entry["file"], first, int(entry["rows"]), str(entry["sha256"]), number))
+            first += int(entry["rows"])
+        if manifest["schema_version"] != SCHEMA_VERSION or manifest["rows"] != first or not parts:
+            raise ValueError("its numbers do not add up")
+        return tuple(parts), str(manifest["config_sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise PoseAugError(f"{path}: damaged ({error}); {REMAKE}") from error

@@ -1,0 +1,131 @@
+"""Reads .npz files that strangers made: no pickle is ever executed, and no size is believed before it is checked.
+
+``numpy.load`` allocates what a member's header claims and, where asked to, runs pickles. Here the claims are compared
+first: header with member, member with file.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+from zipfile import ZipExtFile
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy.lib import format as npy
+
+from poseaug_gen.errors import PoseAugError
+
+LARGEST_MEMBER = 4 * 2**30  # bytes: 22 million poses of 16 joints
+LARGEST_RATIO = 1100  # deflate cannot compress further than 1:1032
+SUFFIX = ".npy"
+_STEP = 2**20  # bytes read at once
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes
+# What zipfile raises on bytes that are not a zip's (RuntimeError: encrypted, or a method that it does not know), …
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, OverflowError, RuntimeError)
+# … and numpy's parser on a header that is not one.
+_NO_HEADER = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError)
+
+
+def looks_like_zip(path: Path) -> bool:
+    """Whether a file begins as a .npz does, be it whole or not."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def members(path: Path) -> tuple[str, ...]:
+    """The names of the arrays in a .npz, without their suffix.
+
+    Raises:
+        PoseAugError: the file is not a whole .npz.
+    """
+    with _opened(path) as archive:
+        return tuple(name.removesuffix(SUFFIX) for name in archive.namelist() if name.endswith(SUFFIX))
+
+
+def read_members(path: Path, names: Iterable[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Those of the named arrays that the file has; no other is touched.
+
+    Raises:
+        PoseAugError: the file is not a whole .npz, or an array holds pickled objects or is not what its header says.
+    """
+    with _opened(path) as archive:
+        present = set(archive.namelist())
+        return {name: _read(archive, path, name) for name in names if name + SUFFIX in present}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except FileNotFoundError as error:
+        raise PoseAugError(f"{path}: there is no such file; check the path") from error
+    except _DAMAGE as error:
+        raise PoseAugError(f"{path}: not a whole .npz file ({error}); copy or write it again") from error
+
+
+def _read(archive: zipfile.ZipFile, path: Path, name: str) -> Shaped[np.ndarray, "..."]:
+    """One array, after its sizes were found to agree."""
+    info = archive.getinfo(name + SUFFIX)
+    if info.compress_type not in _METHODS:
+        raise PoseAugError(f"{path}: {name!r} is compressed in a way numpy does not write; save it with numpy.savez")
+    limit = min(LARGEST_MEMBER, LARGEST_RATIO * (path.stat().st_size + 1))
+    if info.file_size > limit:
+        raise PoseAugError(
+            f"{path}: {name!r} claims {info.file_size:,} bytes, over the {limit:,} that such a file may hold; "
+            f"split or mend the file"
+        )
+    with cast(ZipExtFile, archive.open(info)) as file:
+        dtype, shape, fortran = _header(file, f"{path}: {name!r}")
+        size = math.prod(shape) * dtype.itemsize
+        if size != info.file_size - file.tell():
+            raise PoseAugError(
+                f"{path}: the header of {name!r} claims {size:,} bytes of {dtype} {shape}, "
+                f"but {info.file_size - file.tell():,} follow; write the file again"
+            )
+        data = _exactly(file, size)
+        file.read(1)  # at the end zipfile compares the checksum
+    return data.view(dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: ZipExtFile, where: str) -> tuple[np.dtype, tuple[int, ...], bool]:
+    """Type, shape and order (True: Fortran's) of the array that follows in an open .npy member."""
+    try:
+        version = npy.read_magic(file)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, fortran, dtype = read(file)
+    except KeyError as error:  # version 3 is for structured arrays alone
+        raise PoseAugError(
+            f"{where} is not a plain array (.npy version {version}); save it with numpy.savez"
+        ) from error
+    except _NO_HEADER as error:
+        raise PoseAugError(f"{where} does not begin as an array does ({error}); write the file again") from error
+    if dtype.hasobject:
+        raise PoseAugError(
+            f"{where} holds pickled Python objects, which could run any program and are never loaded; "
+            f"save it as an array of numbers or strings"
+        )
+    if dtype.kind not in "biufSU" or dtype.itemsize == 0 or dtype.shape or any(side < 0 for side in shape):
+        raise PoseAugError(f"{where} is {dtype} of shape {shape}; save it as an array of numbers or strings")
+    return dtype, shape, fortran
+
+
+def _exactly(file: ZipExtFile, size: int) -> Shaped[np.ndarray, " size"]:
+    """The next ``size`` bytes, read in steps so that they are in memory once."""
+    data = np.empty(size, dtype=np.uint8)
+    at = 0
+    while at < size:
+        piece = file.read(min(_STEP, size - at))
+        if not piece:
+            raise EOFError("it ends early")
+        data[at : at + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        at += len(piece)
+    return data

@@ -1,0 +1,87 @@
+"""A finished run without the training: random networks that put people some five metres away, mostly in frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from poseaug_gen import storage
+from poseaug_gen.config import Config, ExportSettings, config_from_dict
+from poseaug_gen.export.dataset import Summary, export
+from poseaug_gen.models.augmentor import NETWORKS, Augmentor
+from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
+from poseaug_gen.models.estimators import build_estimator
+from poseaug_gen.poses import PoseSet
+from poseaug_gen.skeleton import Skeleton, load_skeleton
+from poseaug_gen.sources.canonical import write_poses
+from poseaug_gen.training.run_folder import FINISHED, RunFolder
+
+DEPTH = 5.0  # metres
+SMALL = {"source": {"paths": ["/home/someone/poses.npz"]}, "estimator": {"channels": 32}, "augmentor": {"width": 32}}
+
+MakeRun = Callable[..., RunFolder]
+
+
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory, make_poses: Callable[..., PoseSet]) -> MakeRun:
+    """``make_run(skeleton, seed=0, bias=(0, 0, sqrt(DEPTH)))``: a finished run folder with random weights."""
+
+    def make(
+        skeleton: Skeleton | None = None, seed: int = 0, bias: tuple[float, float, float] = (0, 0, DEPTH**0.5)
+    ) -> RunFolder:
+        skeleton = skeleton or load_skeleton()
+        run = RunFolder(tmp_path_factory.mktemp("outputs") / "fake")
+        config = config_from_dict(SMALL)
+        write_poses(run.path / "poses.h5", make_poses(skeleton, rows=300, seed=seed))
+        storage.write_text(run.path / "config.toml", config.to_toml())
+        torch.manual_seed(seed)
+        augmentor = random_augmentor(skeleton, config, bias)
+        run.write_weights("augmentor.safetensors", augmentor)
+        run.write_weights("snapshots/epoch-0007.safetensors", augmentor)
+        critics = nn.ModuleDict({"d3d": Discriminator3D(skeleton), "d2d": Discriminator2D(skeleton)})
+        run.write_weights("discriminators.safetensors", critics)
+        estimator = build_estimator(config.estimator.name, skeleton, config.estimator.channels, 0.0)
+        run.write_weights("estimator.safetensors", estimator)
+        health = {"epoch": 7, "seconds": 12.5, "validation_mpjpe_mm": float("nan")}
+        run.write_info(state=FINISHED, best_epoch=7, epochs=9, versions={"torch": "x"}, health=health)
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def fake_run(make_run: MakeRun) -> RunFolder:
+    """A finished run of the default skeleton."""
+    return make_run()
+
+
+@pytest.fixture
+def make_export(tmp_path: Path, fake_run: RunFolder) -> Callable[..., Summary]:
+    """``make_export(name="aug.h5", run=fake_run, overwrite=False, n=…, …)``: an export in the test's own folder."""
+
+    def make(
+        name: str = "aug.h5", run: RunFolder = fake_run, overwrite: bool = False, **settings: int | bool
+    ) -> Summary:
+        return export(run, ExportSettings(**settings), tmp_path / name, overwrite)  # type: ignore[arg-type]
+
+    return make
+
+
+def random_augmentor(skeleton: Skeleton, config: Config, bias: tuple[float, float, float] = (0, 0, 0)) -> Augmentor:
+    """An augmentor as if it had been trained: batch norms with statistics of their own, gentle last layers."""
+    augmentor = Augmentor(skeleton, config.augmentor.noise, config.augmentor.width)
+    with torch.no_grad():
+        for name in NETWORKS:
+            for layer in augmentor.nets[name]:
+                if isinstance(layer, nn.BatchNorm1d):
+                    layer.running_mean.normal_(0, 0.5)
+                    layer.running_var.uniform_(0.5, 20)
+                    layer.weight.uniform_(0.5, 1.5)
+                    layer.bias.normal_(0, 0.2)
+            augmentor.nets[name][-1].weight *= 3 if name == "translation" else 0.1
+        augmentor.nets["translation"][-1].bias.copy_(torch.tensor(bias))
+    return augmentor.eval()

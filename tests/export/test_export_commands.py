@@ -1,0 +1,95 @@
+"""``export``, ``verify`` and ``info`` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import pytest
+from click.testing import CliRunner, Result
+
+from poseaug_gen.cli import main
+from poseaug_gen.training.run_folder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def typed(*words: str | Path) -> Result:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_export_verify_info(fake_run: RunFolder) -> None:
+    Path("outputs").symlink_to(fake_run.path.parent)
+    made = typed("export", "--n", "3_000", "--out", "aug.h5", "--shard-rows", "2000")
+    assert made.exit_code == 0, made.output
+    assert "aug.h5: 3,000 pairs in 2 shards" in made.stdout
+    checked = typed("verify", "aug.h5")
+    assert checked.exit_code == 0, checked.output
+    assert "all 3,000 pairs in 2 file(s) are valid" in checked.stdout
+    told = typed("info", "aug.h5")
+    assert told.exit_code == 0
+    assert "positions_3d" in told.stdout
+    facts = json.loads(typed("info", "aug.h5", "--json").stdout)
+    assert facts["rows"] == 3000
+    assert facts["columns"]["positions_2d"]["shape"] == [3000, 16, 2]
+    assert facts["redrawn"]["candidates"] == 3000 + sum(n for c, n in facts["redrawn"].items() if c != "candidates")
+    assert 3 < facts["sample"]["root_depth_m"]["p50"] < 7
+    assert json.loads(typed("info", "aug.shards", "--json").stdout)["redrawn"] == facts["redrawn"]
+
+
+def test_info_of_a_run_and_of_its_poses(fake_run: RunFolder) -> None:
+    run = json.loads(typed("info", fake_run.path, "--json").stdout)
+    assert (run["kind"], run["best_epoch"], run["snapshots"]) == ("run", 7, [7])
+    poses = json.loads(typed("info", fake_run.path / "poses.h5", "--json").stdout)
+    assert (poses["kind"], poses["rows"], set(poses["subjects"])) == ("poses", 300, {"S0", "S1", "S2"})
+    assert typed("info", fake_run.path).exit_code == 0
+
+
+def test_verify_exits_with_1_and_the_row(fake_run: RunFolder) -> None:
+    typed("export", "--n", "100", "--run", fake_run.path)
+    with h5py.File("aug.h5", "r+") as file:
+        file["angle_change"][42] = 3
+    result = typed("verify", "aug.h5")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: aug.h5: row 42: angle_change")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("export",), 1, "outputs: no finished run"),
+        (("export", "--run", "nowhere"), 1, "nowhere: not a run folder"),
+        (("export", "--n", "0"), 2, "export.n = 0 must be"),
+        (("export", "--n", "many"), 2, "not a valid integer"),
+        (("verify", "aug.h5"), 1, "aug.h5: missing"),
+        (("info", "aug.h5"), 1, "aug.h5: missing"),
+        (("info", "."), 1, "neither a run folder"),
+    ],
+)
+def test_mistakes_are_one_sentence(words: tuple[str, ...], code: int, says: str) -> None:
+    result = typed(*words)
+    assert result.exit_code == code
+    assert says in result.stderr
+    assert not any(Path().iterdir())
+
+
+def test_an_unfinished_run_is_not_exported(make_run) -> None:
+    run = make_run()
+    run.write_info(state="running")
+    result = typed("export", "--run", run.path)
+    assert result.exit_code == 1
+    assert "the run is not finished" in result.stderr
+
+
+def test_json_lines(fake_run: RunFolder) -> None:
+    lines = typed("export", "--n", "100", "--run", fake_run.path, "--log-json").stdout.splitlines()
+    assert json.loads(lines[-1])["rows"] == 100
+    lines = typed("verify", "aug.h5", "--log-json").stdout.splitlines()
+    assert json.loads(lines[-1])["event"] == "done"

@@ -1,0 +1,153 @@
+"""The exported file is DESIGN.md's schema 1, to the letter, and says the truth about itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from poseaug_gen.camera import INTRINSICS, project
+from poseaug_gen.export.dataset import Summary
+from poseaug_gen.export.schema import all_columns
+from poseaug_gen.rotation import rotation_matrix
+from poseaug_gen.skeleton import load_skeleton, skeleton_from_json
+from poseaug_gen.storage import sha256
+from poseaug_gen.training.run_folder import RunFolder
+
+N, J, G = 5000, 16, 9  # pairs; joints and length groups of h36m16
+SCHEMA = {  # DESIGN.md, "The exported file, schema 1"
+    "positions_3d": ((N, J, 3), "<f4"),
+    "positions_2d": ((N, J, 2), "<f4"),
+    "intrinsics": ((N, 9), "<f4"),
+    "image_size": ((N, 2), "<i2"),
+    "rotation": ((N, 3), "<f4"),
+    "translation": ((N, 3), "<f4"),
+    "length_ratio": ((N, G), "<f4"),
+    "angle_change": ((N,), "<f4"),
+    "score_3d": ((N,), "<f4"),
+    "score_2d": ((N,), "<f4"),
+    "difficulty": ((N,), "<f4"),
+    "source_index": ((N,), "<i8"),
+    "snapshot": ((N,), "<i2"),
+}
+OPTIONAL = {"score_3d", "score_2d", "difficulty"}
+ATTRIBUTES = {
+    "schema_version", "tool_version", "units", "frame", "skeleton", "config", "run", "seed", "source", "row_count",
+    "created_from", "redrawn", "digests",
+}  # fmt: skip
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "virtual"])
+def full(request: pytest.FixtureRequest, make_export: Callable[..., Summary]) -> Path:
+    """An export with every column, as one file and as three shards."""
+    return make_export(n=N, scores=True, difficulty=True, shard_rows=2000 if request.param else N).path
+
+
+def test_datasets(full: Path) -> None:
+    with h5py.File(full) as file:
+        assert set(file) == set(SCHEMA)
+        for name, (shape, dtype) in SCHEMA.items():
+            assert file[name].shape == shape
+            assert file[name].dtype == np.dtype(dtype)
+            assert file[name].dims[0].label == "pair"
+            assert all(dim.label and not len(dim) for dim in file[name].dims), "labels, but no dimension scales"
+
+
+def test_storage_of_a_plain_file(make_export: Callable[..., Summary]) -> None:
+    with h5py.File(make_export(n=N).path) as file:
+        assert set(file) == set(SCHEMA) - OPTIONAL
+        for dataset in file.values():
+            assert dataset.chunks == (4096, *dataset.shape[1:])
+            assert dataset.compression is None
+            assert not dataset.shuffle
+            assert not dataset.fletcher32
+        assert file.id.get_create_plist().get_version()[0] == 0, "the oldest superblock, which every reader knows"
+
+
+def test_a_virtual_dataset_fills_holes_with_what_is_no_data(make_export: Callable[..., Summary]) -> None:
+    path = make_export(n=N, shard_rows=2000).path
+    (path.parent / "aug.shards" / "aug-00001-of-00003.h5").unlink()
+    with h5py.File(path) as file:
+        assert np.isnan(file["positions_3d"][2000:4000]).all()
+        assert (file["source_index"][2000:4000] == -1).all()
+        assert np.isfinite(file["positions_3d"][:2000]).all()
+
+
+def test_attributes(full: Path, fake_run: RunFolder) -> None:
+    with h5py.File(full) as file:
+        attributes = dict(file.attrs)
+    is_virtual = (full.parent / "aug.shards").exists()
+    assert set(attributes) == ATTRIBUTES - ({"digests"} if is_virtual else set())
+    assert attributes["schema_version"] == 1
+    assert attributes["row_count"] == N
+    assert attributes["seed"] == 0
+    assert attributes["created_from"] == sha256(fake_run.path / "augmentor.safetensors")
+    assert skeleton_from_json(attributes["skeleton"], "attribute") == load_skeleton()
+    described = json.loads(attributes["skeleton"])
+    assert len(described["joint_names"]) == len(described["parents"]) == J
+    assert len(described["length_groups"]) == G
+    source = json.loads(attributes["source"])
+    assert {"licence", "citation", "rows"} <= set(source)
+    lengths = fake_run.poses.bone_lengths()
+    np.testing.assert_allclose(source["bone_length_m"]["min"], lengths.min(0))
+    np.testing.assert_allclose(source["bone_length_m"]["max"], lengths.max(0))
+    config = json.loads(attributes["config"])
+    assert config["train"]["visibility"]["nearest"] == fake_run.config.visibility.nearest
+    assert config["export"]["n"] == N
+    assert json.loads(attributes["run"])["best_epoch"] == 7
+
+
+def test_no_clock_and_no_folder_of_the_user(full: Path, fake_run: RunFolder) -> None:
+    with h5py.File(full) as file:
+        text = " ".join(str(value) for value in file.attrs.values())
+    assert "/home/" not in text
+    assert str(fake_run.path) not in text
+    assert "seconds" not in json.loads(h5py.File(full).attrs["run"])["health"]
+    assert "NaN" not in text, "NaN is no JSON"
+
+
+def test_opens_with_h5py_alone(full: Path) -> None:
+    code = (
+        "import sys, h5py; f = h5py.File(sys.argv[1]); print(f['positions_3d'].shape, f['positions_3d'][-1].sum() > 0);"
+        "assert not any(name.startswith(('poseaug', 'torch')) for name in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, full], capture_output=True, text=True, cwd="/", check=True)
+    assert found.stdout.strip() == f"({N}, {J}, 3) True"
+
+
+def test_pairs_are_consistent(full: Path, fake_run: RunFolder) -> None:
+    """Every column against its definition, from the file and the run's poses alone."""
+    with h5py.File(full) as file:
+        rows = {name: torch.from_numpy(dataset[:]) for name, dataset in file.items()}
+    pose, camera = rows["positions_3d"], rows["intrinsics"]
+    source, poses = rows["source_index"], fake_run.poses
+    assert torch.equal(camera, torch.from_numpy(poses.intrinsics)[source])
+    assert (rows["image_size"] == 1000).all()
+    assert (rows["snapshot"] == 7).all()
+    assert camera.shape[1] == len(INTRINSICS)
+    torch.testing.assert_close(project(pose, camera), rows["positions_2d"], rtol=0, atol=1e-6)
+    assert (rows["positions_2d"].abs() <= 1).all()
+    torch.testing.assert_close(pose[:, 0], rows["translation"], rtol=0, atol=1e-6)
+    # Undo the rigid transform: what is left has the source's bones, but for their ratio and direction.
+    body = (pose - pose[:, :1]) @ rotation_matrix(rows["rotation"])
+    bones = body[:, 1:] - body[:, poses.skeleton.bone_parents]
+    old = torch.from_numpy(poses.positions)[source]
+    old_bones = old[:, 1:] - old[:, poses.skeleton.bone_parents]
+    ratio = rows["length_ratio"][:, poses.skeleton.group_of_bone]
+    torch.testing.assert_close(bones.norm(dim=-1), old_bones.norm(dim=-1) * (1 + ratio), rtol=1e-4, atol=1e-5)
+    cosine = torch.cosine_similarity(bones, old_bones, dim=-1)
+    torch.testing.assert_close((1 - cosine).mean(-1), rows["angle_change"], rtol=1e-3, atol=1e-4)
+
+
+def test_columns_of_another_skeleton_have_its_sizes() -> None:
+    skeleton = load_skeleton("coco17")
+    shapes = {column.name: column.shape for column in all_columns(skeleton)}
+    assert shapes["positions_3d"] == (17, 3)
+    assert shapes["length_ratio"] == (skeleton.num_groups,)

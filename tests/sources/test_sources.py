@@ -1,0 +1,78 @@
+"""Which file is of which format, and many files as one set."""
+
+import numpy as np
+import pytest
+
+from poseaug_gen.errors import PoseAugError
+from poseaug_gen.sources import FORMATS, read_sources, source_files
+from poseaug_gen.sources.canonical import write_poses
+
+WORLD, CAMERA, OURS, PLAIN = (format.name for format in FORMATS)
+
+
+@pytest.fixture
+def folder(tmp_path, make_poses, skeleton):
+    """A folder with one file of each format that needs no rig, and others."""
+    poses = make_poses(skeleton, 6)
+    fields = {"positions_3d": poses.positions, "intrinsics": poses.intrinsics, "image_size": poses.image_size}
+    np.savez(tmp_path / "b.npz", **fields)
+    write_poses(tmp_path / "a.h5", poses)
+    (tmp_path / "README.md").write_text("# Poses")
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / ".hidden.npz").write_bytes((tmp_path / "b.npz").read_bytes())
+    np.savez(tmp_path / "unrelated.npz", weights=np.zeros(3))
+    (tmp_path / "sub").mkdir()
+    return tmp_path
+
+
+def test_a_folder_is_its_recognised_files(folder, skeleton):
+    assert [(path.name, format.name) for path, format in source_files(folder)] == [("a.h5", OURS), ("b.npz", CAMERA)]
+    both = read_sources([folder], "", skeleton)
+    assert len(both) == 12
+    assert [part["name"] for part in both.provenance["parts"]] == ["synthetic", "b"]
+
+
+def test_the_content_decides_not_the_name(folder, skeleton):
+    (folder / "b.npz").rename(folder / "poses.h5")
+    (folder / "a.h5").rename(folder / "poses")
+    assert [format.name for _, format in source_files(folder)] == [OURS, CAMERA]
+    assert len(read_sources([folder / "poses", str(folder / "poses.h5")], "", skeleton)) == 12
+
+
+def test_an_unknown_file_is_named_with_what_is_known(folder, skeleton):
+    for name in ("notes.txt", "unrelated.npz"):
+        with pytest.raises(PoseAugError) as error:
+            read_sources([folder / name], "", skeleton)
+        assert all(format.name in str(error.value) for format in FORMATS)
+        assert str(folder / name) in str(error.value)
+
+
+def test_a_damaged_file_in_a_folder_is_not_passed_over(folder, skeleton):
+    for name in ("a.h5", "b.npz"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(PoseAugError, match=f"{name}: not a whole"):
+            read_sources([folder], "", skeleton)
+        (folder / name).write_bytes(whole)
+
+
+def test_nothing_to_read_is_an_error(folder, skeleton):
+    with pytest.raises(PoseAugError, match="no source of poses"):
+        read_sources([], "", skeleton)
+    with pytest.raises(PoseAugError, match="no file in this folder is of a known format"):
+        read_sources([folder / "sub"], "", skeleton)
+    with pytest.raises(PoseAugError, match=r"none\.npz: there is no such file or folder"):
+        read_sources([folder / "none.npz"], "", skeleton)
+
+
+def test_a_rig_is_looked_at_even_where_it_is_not_needed(folder, skeleton):
+    with pytest.raises(PoseAugError, match="FILE:NAME"):
+        read_sources([folder / "a.h5"], "studio", skeleton)
+
+
+def test_real_motion_reads_as_one_set(shared_data, skeleton):
+    files = [shared_data / "cmu_sports.npz", shared_data / "far_climb.npz"]
+    poses = read_sources(files, f"{shared_data}/rigs.json:street", skeleton)
+    assert len(poses) == 8 * (6935 + 820)
+    assert len(poses.camera.counts()) == 8
+    assert [part["rows"] for part in poses.provenance["parts"]] == [6935, 820]
