@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
             click.echo(f"Error: {error}", err=True)
             context.exit(2 if isinstance(error, BadConfigError) else 1)
         except KeyboardInterrupt:
-            click.echo("Interrupted; the same command goes on from here.", err=True)
+            click.echo("Interrupted; run the same command again to finish.", err=True)
             context.exit(130)
         except BrokenPipeError:  # `poseaug-gen info … | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

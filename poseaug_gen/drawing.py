@@ -26,7 +26,8 @@ def bone_colours(skeleton: Skeleton) -> list[str]:
 def draw_3d(axes: Any, pose: Float[np.ndarray, "joints 3"], skeleton: Skeleton, reach: float = 1.0) -> None:
     """A camera-frame pose on 3D axes, seen as its camera sees it but from a little above and to the side.
 
-    The box is ``reach`` metres about the root each way, so that bodies in neighbouring boxes compare.
+    ``reach`` metres about the root are shown each way, so that bodies in neighbouring pictures compare; the square
+    lies under the lowest joint.
     """
     plotted = pose[:, [0, 2, 1]] * [1, 1, -1]  # matplotlib's z is up; ours is -y
     plotted = plotted - plotted[0]
@@ -34,11 +35,13 @@ def draw_3d(axes: Any, pose: Float[np.ndarray, "joints 3"], skeleton: Skeleton, 
         axes.plot(
             *plotted[[skeleton.bone_parents[bone], bone + 1]].T, color=colour, linewidth=2, solid_capstyle="round"
         )
+    floor = plotted[:, 2].min()
+    edge = reach * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * 0.6
+    axes.plot(*edge.T, np.full(len(edge), floor), color="#bbbbbb", linewidth=0.8)  # something to stand on
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
-    axes.set_box_aspect((1, 1, 1), zoom=1.35)
+    axes.set_box_aspect((1, 1, 1), zoom=1.75)
     axes.view_init(elev=12, azim=-65)
-    axes.set(xticklabels=[], yticklabels=[], zticklabels=[])
-    axes.tick_params(length=0)
+    axes.set_axis_off()
 
 
 def draw_2d(
@@ -51,6 +54,6 @@ def draw_2d(
     """A normalised 2D pose in its frame; ``aspect`` is the image's height over its width."""
     for bone, colour in enumerate(bone_colours(skeleton)):
         ends = pose_2d[[skeleton.bone_parents[bone], bone + 1]]
-        axes.plot(*ends.T, color=colour, linewidth=1.8, solid_capstyle="round", alpha=alpha)
+        axes.plot(*ends.T, color=colour, linewidth=2, solid_capstyle="round", alpha=alpha)
     axes.set(xlim=(-1, 1), ylim=(aspect, -aspect), xticks=[], yticks=[])  # y runs down, as in an image
     axes.set_aspect("equal")

@@ -148,7 +148,15 @@ def concatenate(sets: Sequence[PoseSet]) -> PoseSet:
         action=Labels.of(np.concatenate([s.action.strings() for s in sets])),
         camera=Labels.of(np.concatenate([s.camera.strings() for s in sets])),
         provenance={
-            "name": " + ".join(s.provenance.get("name", "unnamed") for s in sets),
+            "name": _joined(sets, "name", " + "),
+            "licence": _joined(sets, "licence", "; "),
+            "citation": _joined(sets, "citation", "; "),
             "parts": [s.provenance for s in sets],
         },
     )
+
+
+def _joined(sets: Sequence[PoseSet], key: str, separator: str) -> str:
+    """What the sets' provenance says under ``key``, each thing once."""
+    said = [str(s.provenance[key]) for s in sets if s.provenance.get(key)]
+    return separator.join(dict.fromkeys(said))

@@ -53,7 +53,16 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def append_text(path: Path, text: str) -> None:
+    """Add to the end of ``path``, which a kill may cut short."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise write_failure(path, error) from error
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Replace ``path`` by ``data``, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)

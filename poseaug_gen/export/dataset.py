@@ -24,7 +24,8 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.reading import MANIFEST
 from poseaug_gen.export.rows import Sampler, Tally
 from poseaug_gen.export.schema import CHUNK_ROWS, Column, export_attributes, settings_hash, to_json
-from poseaug_gen.export.shard import Advance, Writer, label_axes, make_shard, set_attributes
+from poseaug_gen.export.shard import Advance, label_axes, make_shard, set_attributes
+from poseaug_gen.hdf5 import Writer
 from poseaug_gen.training.run_folder import RunFolder
 
 _OVERHEAD = 256 * 1024  # bytes of a file beside its rows: attributes and HDF5's own tables

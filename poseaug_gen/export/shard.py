@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from poseaug_gen import storage
 from poseaug_gen.export.rows import Rows, Sampler, Tally
 from poseaug_gen.export.schema import CHUNK_ROWS, Column, to_json
+from poseaug_gen.hdf5 import Writer
 
 Advance = Callable[[int], object]  # told how many rows were written since it was last called
 
@@ -98,55 +98,6 @@ def label_axes(dataset: h5py.Dataset, column: Column) -> None:
     """Name the axes; dimension scales would be datasets of another length, which some readers refuse."""
     for axis, label in enumerate(("pair", *column.axes)):
         dataset.dims[axis].label = label
-
-
-class Writer:
-    """A new HDF5 file, and what went wrong on the disk beneath it.
-
-    HDF5 cannot let go of a file that it failed to write: it tries again when the process ends, and crashes it. So
-    it never learns of a full disk: the file under it remembers the error and takes the rest as if it were written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._disk = _Disk(path, "w+")
-        self.file = h5py.File(self._disk, "w")  # never libver="latest": HDF5 1.14 readers refuse what 2.0 then writes
-
-    def check(self) -> None:
-        """Raise the OSError of the first write that failed; to be called now and then, lest work be in vain."""
-        if self._disk.error is not None:
-            raise self._disk.error
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        with self._disk:
-            self.file.close()
-        if kind is None or issubclass(kind, OSError):
-            self.check()
-
-
-class _Disk(io.FileIO):
-    """A file whose first failure to write is kept in ``error`` and not raised; later writes are dropped."""
-
-    error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        left = memoryview(data)
-        size = left.nbytes
-        try:
-            while left.nbytes and self.error is None:  # the system may write a part and say how much
-                left = left[super().write(left) :]
-        except OSError as error:
-            self.error = error
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size) if self.error is None else size or 0
-        except OSError as error:
-            self.error = error
-            return size or 0
 
 
 def _dataset(file: h5py.File, column: Column, rows: int) -> h5py.Dataset:

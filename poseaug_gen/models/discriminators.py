@@ -30,8 +30,8 @@ class PartCritic(nn.Module):
             nn.init.kaiming_normal_(layer.weight)
         with torch.no_grad():
             # Kaiming's weights and torch's biases as of the full layer: both shrink with the number of inputs.
-            self.into.weight *= part_bones / all_bones
-            self.into.bias *= part_bones / all_bones
+            self.into.weight.mul_(part_bones / all_bones)
+            self.into.bias.mul_(part_bones / all_bones)
 
     def forward(self, grams: Float[Tensor, "batch entries"]) -> Float[Tensor, "batch 1"]:
         x = leaky_relu(self.into(grams))

@@ -89,7 +89,7 @@ def source_files(path: Path) -> list[tuple[Path, Format]]:
         PoseAugError: there is no such file, no format recognises it, or the folder holds none.
     """
     if not path.exists():
-        raise PoseAugError(f"{path}: there is no such file or folder; check the path")
+        raise PoseAugError(f"{path}: there is no such file or folder; put poses there, or name yours with --source")
     try:
         if not path.is_dir():
             return [(path, _format_of(path))]

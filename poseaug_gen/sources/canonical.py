@@ -21,6 +21,7 @@ from jaxtyping import Shaped
 from poseaug_gen import storage
 from poseaug_gen.camera import Camera
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.hdf5 import Writer
 from poseaug_gen.poses import Labels, PoseSet
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
 from poseaug_gen.sources.checks import check_bodies, checked_image_size, checked_intrinsics, checked_positions
@@ -46,7 +47,8 @@ def write_poses(path: Path, poses: PoseSet) -> None:
     Raises:
         PoseAugError: the file cannot be written.
     """
-    with storage.replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with storage.replacing(path) as temporary, Writer(temporary) as writer:
+        file = writer.file
         file.attrs["schema_version"] = SCHEMA_VERSION
         set_text(file, "format", FORMAT)
         set_text(file, "units", "metres")

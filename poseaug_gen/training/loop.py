@@ -56,13 +56,13 @@ def train(config: Config, poses: PoseSet | None, folder: RunFolder, monitor: Mon
         PoseAugError: too few poses, another run's settings in the folder, a loss that is no longer finite.
     """
     monitor = monitor or Monitor()
+    device = pick_device(config.run.device)
     with storage.locked(folder.path / "run", busy=f"{folder.path}: another process is training this run"):
         storage.clear_temporaries(folder.path)
         if not folder.exists:
             if poses is None:
                 raise ValueError("a new run needs poses")
             _begin(config, poses, folder)
-        device = pick_device(config.run.device)
         data = _load_data(folder, device)
         torch.manual_seed(config.run.seed)
         networks = Networks(config, folder.skeleton, device)
@@ -81,9 +81,9 @@ def train(config: Config, poses: PoseSet | None, folder: RunFolder, monitor: Mon
             warming_up = epoch <= schedule.warmup_epochs
             started = _begin_epoch(config, JOINT, epoch, steps if warming_up else 3 * steps, monitor)
             row = _joint_epoch(networks, data, epoch, monitor)
-            _finish_epoch(folder, networks, data, JOINT, epoch, row, started, monitor)
             if config.run.preview_every and (epoch % config.run.preview_every == 0 or epoch == schedule.epochs):
                 preview.write(folder, networks.augmentor, data.train, epoch, monitor)
+            _finish_epoch(folder, networks, data, JOINT, epoch, row, started, monitor)
 
         _finish(folder, networks)
     return folder

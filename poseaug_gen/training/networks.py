@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from poseaug_gen.config import Config
+from poseaug_gen.errors import BadConfigError
 from poseaug_gen.models.augmentor import Augmentor
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.models.estimators import build_estimator
@@ -92,12 +93,17 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device that a setting names; ``auto`` takes CUDA, else Apple's MPS, else the processor."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device that a setting names; ``auto`` takes CUDA, else Apple's MPS, else the processor.
+
+    Raises:
+        BadConfigError: torch does not see the device.
+    """
+    seen = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in seen.items() if there))
+    if not seen[name]:
+        raise BadConfigError(f"run.device = {name!r}: torch sees no such device here; use auto or cpu")
+    return torch.device(name)
 
 
 def _adam(module: nn.Module, learning_rate: float) -> Adam:

@@ -40,7 +40,7 @@ def write(folder: RunFolder, augmentor: Augmentor, pairs: Pairs, epoch: int, mon
     }
     figure = Figure(figsize=(13, 2.45 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{folder.path.name}, epoch {epoch}  (blue: left, red: right; boxes 2 m wide)")
+    figure.suptitle(f"{folder.path.name}, epoch {epoch}  (blue: left, red: right; squares 1.2 m wide)")
     columns = len(stages) + 1
     for row in range(len(rows)):
         for column, (title, pose) in enumerate(stages.items()):

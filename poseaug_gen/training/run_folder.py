@@ -8,6 +8,7 @@ poses) and ``previews/*.png``. Every file is written under a temporary name, fsy
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -116,8 +117,7 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """One line of ``metrics.jsonl``."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        storage.append_text(self.path / "metrics.jsonl", json.dumps(row) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of ``metrics.jsonl``; a last line cut short by a kill is left out."""
@@ -137,8 +137,9 @@ class RunFolder:
 
     def write_state(self, state: dict[str, Any]) -> None:
         """What a resumed run needs: ``state.pt``."""
-        with storage.replacing(self.path / "state.pt") as temporary, temporary.open("wb") as file:
-            torch.save(state, file)  # through a handle: by name, torch would store the temporary's name too
+        buffer = io.BytesIO()  # by file name, torch would store the temporary's name too, and hide a full disk's error
+        torch.save(state, buffer)
+        storage.write_bytes(self.path / "state.pt", buffer.getbuffer())
 
     def read_state(self) -> dict[str, Any] | None:
         """``state.pt``, or None where the run had not got so far."""
@@ -173,5 +174,5 @@ def newest_finished(outputs: Path) -> RunFolder:
 
 
 def _line(error: Exception) -> str:
-    """The first line of another library's message."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    """Another library's message in one line of bounded length."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -166,10 +166,17 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_epochs_before(make
         return loss * (float("nan") if folder.snapshots() == [1, 2] else 1), parts
 
     monkeypatch.setattr(loop, "augmentor_loss", poisoned)
-    with pytest.raises(PoseAugError, match="joint epoch 3 ended with .* = nan"):
+    with pytest.raises(PoseAugError, match=r"joint epoch 3 ended with .* = nan"):
         train(tiny(), make_poses(load_skeleton(), rows=200), folder)
     assert folder.snapshots() == [1, 2]
     assert [row["epoch"] for row in folder.metrics()] == [1, 1, 2]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(make_poses, tmp_path):
+    with pytest.raises(BadConfigError, match="run.device = 'cuda'"):
+        train(tiny(run__device="cuda"), make_poses(load_skeleton(), rows=50), RunFolder(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_too_few_poses_are_refused(make_poses, tmp_path):
@@ -248,3 +255,24 @@ def test_a_damaged_state_is_one_sentence_and_runs_no_code(tmp_path):
         with pytest.raises(PoseAugError, match="--overwrite"):
             RunFolder(tmp_path).read_state()
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("room", [4_000, 60_000, 150_000])
+def test_a_full_disk_is_one_sentence_and_the_same_command_finishes_when_there_is_room(
+    finished, make_poses, tmp_path, room
+):
+    """For real: the system refuses to let a file grow over ``room`` bytes; poses.h5, then the state, hit it."""
+    write_poses(tmp_path / "poses.h5", make_poses(load_skeleton(), rows=200))
+    words = ["train", "--source", "poses.h5", "--name", "full", "--preset", "quick"]
+    words += [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
+    run = "import sys; from poseaug_gen.cli import main; main(sys.argv[1:])"
+    full = subprocess.run([sys.executable, "-c", limit + run, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert full.returncode == 1, full.stderr
+    assert full.stderr.startswith("Error: outputs/full/")
+    assert len(full.stderr.splitlines()) == 1
+    assert "no room left" in full.stderr
+    assert not list(tmp_path.rglob("*.tmp-*"))
+    again = subprocess.run([sys.executable, "-c", run, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert weights_hash(tmp_path / "outputs/full") == weights_hash(finished.path)
