@@ -11,8 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu_
 
-from poseaug_gen.bones import bones_of, lengths_of, root_relative
-from poseaug_gen.models.augmentor import NETWORKS, Augmented, Augmentor, Generator, compose
+from poseaug_gen.models.augmentor import NETWORKS, Augmented, Augmentor, Generator, compose, features_of
 
 Layer = tuple[Tensor, Tensor]  # weight (inputs, outputs) and bias (outputs,): y = x weight + bias
 
@@ -41,9 +40,7 @@ class FrozenAugmentor:
         noise: Float[Tensor, "nets batch noise"],
     ) -> Augmented:
         """Augment absolute camera-frame poses (metres), each with its own camera and noise."""
-        features = root_relative(pose).flatten(1)
-        lengths = lengths_of(bones_of(pose, self.skeleton))
-        inputs = (features, torch.cat([features, lengths], -1), features, features)
+        inputs = features_of(pose, self.skeleton)
         outputs = [self._network(name, x, z) for name, x, z in zip(NETWORKS, inputs, noise, strict=True)]
         return compose(pose, intrinsics, *outputs, skeleton=self.skeleton)
 

@@ -106,6 +106,13 @@ class Augmentor(nn.Module):
         return compose(pose, intrinsics, *outputs, skeleton=self.skeleton)
 
 
+def features_of(pose: Float[Tensor, "batch joints 3"], skeleton: Skeleton) -> tuple[Tensor, ...]:
+    """What each network reads beside its noise: the root-relative pose, the bone length net its lengths too."""
+    features = root_relative(pose).flatten(1)
+    lengths = lengths_of(bones_of(pose, skeleton))
+    return features, torch.cat([features, lengths], -1), features, features
+
+
 def compose(
     pose: Float[Tensor, "batch joints 3"],
     intrinsics: Float[Tensor, "batch 9"],
