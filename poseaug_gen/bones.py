@@ -20,7 +20,8 @@ EPSILON = 1e-8  # metres: far under any bone, over the smallest float32 square r
 @lru_cache(maxsize=256)
 def constant(skeleton: Skeleton, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
     """A matrix or index list of the skeleton as a tensor, made once for each device and type."""
-    return torch.as_tensor(getattr(skeleton, name), dtype=dtype, device=device)
+    with torch.inference_mode(False):  # it outlives the caller's mode, and training may use it after an export
+        return torch.as_tensor(getattr(skeleton, name), dtype=dtype, device=device)
 
 
 def bones_of(pose: Float[Tensor, "*batch joints 3"], skeleton: Skeleton) -> Float[Tensor, "*batch bones 3"]:

@@ -49,7 +49,7 @@ def shared_data() -> Path:
 
     It is ``$POSEAUG_SHARED/data``, and ``../shared/data`` beside the repository where the variable is not set.
     """
-    shared = Path(os.environ.get("POSEAUG_SHARED") or Path(__file__).parents[2] / "shared")
+    shared = Path(os.environ.get("POSEAUG_SHARED") or Path(__file__).parents[2] / "shared").resolve()
     if not (shared / "data" / "README.md").is_file():
         pytest.skip(f"no real motion in {shared / 'data'}; set POSEAUG_SHARED to the folder that holds data/")
     return shared / "data"

@@ -137,3 +137,16 @@ def test_a_collapsed_bone_has_no_direction_and_its_neighbours_keep_theirs():
     assert directions[0, 1].tolist() == [0, 0, 0]
     torch.testing.assert_close(directions[0, [0, 2]].norm(dim=-1), torch.ones(2))
     assert lengths_of(bones)[0, 1] < 1e-7
+
+
+def test_constants_made_in_inference_mode_serve_training_afterwards():
+    """An export and a training in one process share them; autograd refuses tensors made in inference mode."""
+    skeleton = Skeleton.from_dict(
+        {"joints": {"a": "", "l": "a", "r": "a", "tip": "l", "tap": "r"}, "pairs": [["l", "r"], ["tip", "tap"]]}
+    )
+    pose = torch.rand(2, 5, 3)
+    with torch.inference_mode():
+        pose_of(bones_of(pose, skeleton), skeleton)
+    pose.requires_grad_()
+    pose_of(bones_of(pose, skeleton), skeleton).sum().backward()
+    assert pose.grad is not None
