@@ -18,7 +18,7 @@ from poseaug_gen.bones import (
     with_lengths,
 )
 from poseaug_gen.rotation import rotation_matrix
-from poseaug_gen.skeleton import load_skeleton
+from poseaug_gen.skeleton import Skeleton, load_skeleton
 
 
 def one_collapsed_bone() -> torch.Tensor:
