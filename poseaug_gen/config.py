@@ -155,7 +155,7 @@ class ExportSettings:
 
 
 # Layers over the defaults. "paper" is SPEC as written. The other two are for two CPU cores and some 50,000
-# source pairs: a narrower estimator costs most of the time less and gives the same feedback (docs/experiments.md).
+# source pairs: a narrower estimator, smaller batches and a start near the source (docs/experiments.md).
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {
         "augmentor": {"output_scale": 0.1, "start_at_source": True},
