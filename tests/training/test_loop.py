@@ -109,30 +109,39 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(finished, make_poses, tm
     assert [row["epoch"] for row in folder.metrics()] == [row["epoch"] for row in finished.metrics()]
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_weights(finished, make_poses, tmp_path):
-    """A real SIGKILL at whatever moment it falls on, several times, through the command line."""
+def command_line(source: str, name: str) -> list[str]:
+    """The tiny run through the command line, in a process of its own."""
+    options = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    words = ["train", "--source", source, "--name", name, "--preset", "quick", *options]
+    return [sys.executable, "-m", "poseaug_gen.cli", *words]
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(25, marks=pytest.mark.slow)])
+def test_a_run_that_is_killed_goes_on_to_the_same_weights(finished, make_poses, tmp_path, kills):
+    """A real SIGKILL at whatever moment it falls on, through the command line."""
     write_poses(tmp_path / "poses.h5", make_poses(load_skeleton(), rows=200))
-    command = [
-        sys.executable, "-m", "poseaug_gen.cli", "train", "--source", "poses.h5", "--name", "cut", "--preset", "quick",
-        *(word for key, value in TINY.items() for word in ("--set", f"{key}={value}")),
-    ]  # fmt: skip
-    kills = 0
-    for delay in (0.3, 0.6, 0.4):
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if _wait_for(lambda: (tmp_path / "outputs/cut/state.pt").exists(), process):
-            time.sleep(delay * 0.2)
+    moments = np.random.default_rng(kills).uniform(0, 0.25, kills)
+    hit = 0
+    for moment in moments:
+        process = subprocess.Popen(
+            command_line("poses.h5", "cut"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        if _wait_for(lambda: (tmp_path / "outputs/cut/run.json").exists(), process):
+            # A process that resumes has to import torch first: wait for its lock, then let it work a moment.
+            _wait_for(lambda: (tmp_path / "outputs/cut/run.lock").exists(), process)
+            time.sleep(moment)
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
-            kills += 1
+            hit += 1
         process.communicate()
-    assert kills, "the run must have been killed at least once"
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        (tmp_path / "outputs/cut/run.lock").unlink(missing_ok=True)
+    assert hit, "the run must have been killed at least once"
+    done = subprocess.run(command_line("poses.h5", "cut"), cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "outputs/cut"
     assert not list(folder.rglob("*.tmp-*")), "what a killed process left is cleared away"
-    theirs, mine = weights_hash(finished.path), weights_hash(folder)
     # Another process may hold its arrays at other addresses; the weights must still be the same bits.
-    assert mine == theirs
+    assert weights_hash(folder) == weights_hash(finished.path)
 
 
 def _wait_for(condition, process, seconds: float = 60) -> bool:
@@ -263,8 +272,7 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_finishes_when_there_is
 ):
     """For real: the system refuses to let a file grow over ``room`` bytes; poses.h5, then the state, hit it."""
     write_poses(tmp_path / "poses.h5", make_poses(load_skeleton(), rows=200))
-    words = ["train", "--source", "poses.h5", "--name", "full", "--preset", "quick"]
-    words += [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    words = command_line("poses.h5", "full")[3:]
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}));"
     run = "import sys; from poseaug_gen.cli import main; main(sys.argv[1:])"
     full = subprocess.run([sys.executable, "-c", limit + run, *words], cwd=tmp_path, capture_output=True, text=True)
