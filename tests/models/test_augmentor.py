@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from strategies import BUILTIN, random_cameras, random_poses
+from strategies import random_cameras, random_poses
 from torch import Tensor, nn
 from torch.autograd import gradcheck
 
@@ -16,11 +16,6 @@ from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
 ROWS = 32
-
-
-@pytest.fixture(params=BUILTIN)
-def skeleton(request) -> Skeleton:
-    return load_skeleton(request.param)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from strategies import BUILTIN, random_cameras, random_poses, random_rotation_vectors
+from strategies import random_cameras, random_poses, random_rotation_vectors
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, linear
 
@@ -13,11 +13,6 @@ from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
 ROWS = 16
-
-
-@pytest.fixture(params=BUILTIN)
-def skeleton(request) -> Skeleton:
-    return load_skeleton(request.param)
 
 
 @pytest.fixture

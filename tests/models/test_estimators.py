@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from strategies import BUILTIN, random_cameras, random_poses
+from strategies import random_cameras, random_poses
 from torch import Tensor, nn
 
 from poseaug_gen.bones import root_relative
@@ -15,11 +15,6 @@ from poseaug_gen.skeleton import Skeleton, load_skeleton
 CHANNELS = 32
 
 every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
-
-
-@pytest.fixture(params=BUILTIN)
-def skeleton(request) -> Skeleton:
-    return load_skeleton(request.param)
 
 
 def build(name: str, skeleton: Skeleton, channels: int = CHANNELS, dropout: float = 0.3) -> nn.Module:
