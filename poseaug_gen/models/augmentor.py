@@ -6,7 +6,6 @@ those of the published implementation (SPEC, "Augmentor").
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,6 +23,7 @@ NOISE = 48  # length of the noise vector of each network
 WIDTH = 256
 BLOCKS = 2
 LENGTH_LIMIT = 0.2  # a bone grows or shrinks by at most this share
+HALF_TURN = 3.1415  # radians about each axis at most; the published code's pi, so that its weights give its numbers
 
 
 @dataclass
@@ -136,7 +136,7 @@ def compose(
     scale = 1 + ratio.index_select(-1, constant(skeleton, "group_of_bone", pose.device, torch.int64))
     relative_bl = pose_of(turned * (lengths * scale)[..., None], skeleton)
 
-    vector = math.pi * torch.tanh(rotation_out)
+    vector = HALF_TURN * torch.tanh(rotation_out)
     translation = torch.cat([translation_out[:, :2], translation_out[:, 2:].square()], -1)
     pose_rt = relative_bl @ rotation_matrix(vector).transpose(-1, -2) + translation[:, None]
     pose_2d = project(pose_rt, intrinsics)

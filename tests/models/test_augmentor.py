@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 
 from poseaug_gen.bones import bones_of, directions_of, lengths_of, root_relative
 from poseaug_gen.camera import project
-from poseaug_gen.models.augmentor import LENGTH_LIMIT, NETWORKS, Augmented, Augmentor, compose
+from poseaug_gen.models.augmentor import HALF_TURN, LENGTH_LIMIT, NETWORKS, Augmented, Augmentor, compose
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
@@ -156,7 +156,8 @@ def test_the_rigid_transform_turns_about_the_root_by_the_rotation_vector(augment
 def test_the_bounds_of_turn_and_place(skeleton, pose, camera, fill):
     """SPEC: axis-angle ``pi tanh(out)``, translation ``(o0, o1, o2^2)``: never behind the camera."""
     out = compose(pose, camera, *outputs(skeleton, ROWS, fill), skeleton=skeleton)
-    close(out.rotation, torch.tensor(math.pi * math.tanh(fill)))
+    close(out.rotation, torch.tensor(HALF_TURN * math.tanh(fill)))
+    assert math.pi - 1e-4 < HALF_TURN < math.pi  # the published code writes 3.1415
     close(out.translation, torch.tensor([fill, fill, fill**2]), 1e-4)
 
 
@@ -239,7 +240,7 @@ def test_it_may_begin_with_all_bodies_at_one_place(augmentor, pose, camera, nois
 def test_it_may_begin_with_a_share_of_what_its_networks_would_say(augmentor, pose, camera, noise):
     def said_by_rotation() -> Tensor:
         with torch.no_grad():
-            return torch.atanh(augmentor(pose, camera, noise).rotation / math.pi)
+            return torch.atanh(augmentor(pose, camera, noise).rotation / HALF_TURN)
 
     bias = augmentor.nets["rotation"][-1].bias.detach()
     before = said_by_rotation()
