@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-
-from poseaug_gen.errors import PoseAugError
 
 if TYPE_CHECKING:
     from poseaug_gen.config import Config
@@ -114,12 +111,8 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
     from poseaug_gen.training.run_folder import RunFolder
 
     folder = RunFolder(path)
-    if overwrite and path.exists():
-        if any(path.iterdir()) and not folder.exists:
-            raise PoseAugError(f"{path}: not a run folder, so it is not overwritten; choose another --name")
-        shutil.rmtree(path)
     poses = None
-    if folder.exists:
+    if folder.exists and not overwrite:
         check_same_settings(folder, config)
         if folder.finished:
             monitor.message(f"{path} is finished already; --overwrite trains it again.")
@@ -131,6 +124,8 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
             f"{len(poses):,} poses of {len(poses.subject.counts())} subject(s) seen by "
             f"{len(poses.camera.counts())} camera(s), from {', '.join(config.source.paths)}"
         )
+        if overwrite and path.exists():  # only now: a source that cannot be read must not cost the old run
+            folder.remove()
     train(config, poses, folder, monitor)
     info = folder.info()
     monitor.message(f"Done: {path} (best epoch {info['best_epoch']} of {info['epochs']}).")

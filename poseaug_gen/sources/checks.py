@@ -21,6 +21,7 @@ TORSO = (0.15, 1.5)  # metres: a small child's to a giant's; millimetres and cen
 EXTENT = (0.4, 4.0)  # metres: the same for a whole body, of skeletons without a trunk
 LONGEST_FOCAL = 100.0  # normalised: a field of view of one degree; a focal length in pixels is over this
 WIDEST_IMAGE = 2**15 - 1  # pixels: what an i2 holds; image sizes are stored as such
+LARGEST_RATIO = 1100  # of a claimed size to a stored one: deflate cannot compress further than 1:1032
 LONGEST_LABEL = 256  # characters: a label is a name, and every row makes room for the longest
 
 

@@ -20,9 +20,8 @@ import numpy as np
 from jaxtyping import Shaped
 
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.sources.checks import LONGEST_LABEL
+from poseaug_gen.sources.checks import LARGEST_RATIO, LONGEST_LABEL
 
-LARGEST_RATIO = 1100  # deflate cannot compress further than 1:1032
 LONGEST_FIXED = 60_000  # bytes: an attribute's message in a header holds 64 KiB
 _LABELS_AT_ONCE = 1024  # strings read at once: each may be as long as the file
 # What h5py raises on damage (TypeError: a type that NumPy has no equivalent of).

@@ -22,9 +22,9 @@ from jaxtyping import Shaped
 from numpy.lib import format as npy
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.sources.checks import LARGEST_RATIO
 
 LARGEST_MEMBER = 4 * 2**30  # bytes: 22 million poses of 16 joints
-LARGEST_RATIO = 1100  # deflate cannot compress further than 1:1032
 SUFFIX = ".npy"
 _STEP = 2**20  # bytes read at once
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes

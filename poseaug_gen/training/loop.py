@@ -32,7 +32,7 @@ from poseaug_gen.training.monitor import Monitor
 from poseaug_gen.training.networks import Networks, frozen, pick_device
 from poseaug_gen.training.pairs import Pairs, batches_in, shuffled
 from poseaug_gen.training.run_folder import FINISHED, RUNNING, RunFolder, snapshot_name
-from poseaug_gen.validity import CAUSES, Limits, faults, first_cause
+from poseaug_gen.validity import Limits, faults, first_cause
 
 PRETRAIN, JOINT = "pretrain", "joint"
 
@@ -57,7 +57,7 @@ def train(config: Config, poses: PoseSet | None, folder: RunFolder, monitor: Mon
     """
     monitor = monitor or Monitor()
     device = pick_device(config.run.device)
-    with storage.locked(folder.path / "run", busy=f"{folder.path}: another process is training this run"):
+    with folder.locked():
         storage.clear_temporaries(folder.path)
         if not folder.exists:
             if poses is None:
@@ -121,14 +121,12 @@ def _train_gan(networks: Networks, source: Pairs, epoch: int, monitor: Monitor) 
     feedback_on = epoch > config.schedule.warmup_epochs
     progress = (epoch - 1) / max(1, config.schedule.epochs)
     limits = Limits(config.visibility.nearest, config.visibility.farthest, config.visibility.frame)
-    batch_size = min(config.schedule.batch_size, len(source))
     log = _Log()
-    kept: list[Pairs] = []
-    redrawn = dict.fromkeys(CAUSES, 0)
+    made: list[Pairs] = []
     networks.augmentor.train()
     # In evaluation mode while it judges: the fakes must not enter its batch norm statistics, nor dropout the judgement.
     networks.estimator.eval()
-    three_orders = [shuffled(len(source), batch_size, device) for _ in range(3)]
+    three_orders = [shuffled(len(source), config.schedule.batch_size, device) for _ in range(3)]
     with frozen(networks.estimator):
         for step, (rows, rows_3d, rows_2d) in enumerate(zip(*three_orders, strict=True)):
             batch = source.take(rows)
@@ -139,15 +137,13 @@ def _train_gan(networks: Networks, source: Pairs, epoch: int, monitor: Monitor) 
                 _step_discriminator(networks, "d3d", real_3d, fakes.pose_ba, log)
                 _step_discriminator(networks, "d2d", real_2d, fakes.pose_2d, log)
             pair = Pairs(fakes.pose_rt.detach(), fakes.pose_2d.detach(), batch.intrinsics, batch.image_size)
-            fault = faults(pair.pose, pair.pose_2d, pair.image_size, limits)
-            kept.append(pair.take((~fault.any(-1)).nonzero()[:, 0]))
-            for cause, count in first_cause(fault).items():
-                redrawn[cause] += count
+            made.append(pair)
             monitor.step()
-    augmented = Pairs(*(torch.cat([getattr(pair, name) for pair in kept]) for name in vars(kept[0])))
-    made = batch_size * batches_in(len(source), batch_size)
-    row = log.means() | {f"rejected_{cause}": count / made for cause, count in redrawn.items()}
-    return augmented, row
+    pairs = Pairs(*(torch.cat([getattr(pair, name) for pair in made]) for name in vars(made[0])))
+    # Tested once a pass: to count and choose rows at every step would have a GPU wait for the processor each time.
+    fault = faults(pairs.pose, pairs.pose_2d, pairs.image_size, limits)
+    rejected = {f"rejected_{cause}": count / len(pairs) for cause, count in first_cause(fault).items()}
+    return pairs.take((~fault.any(-1)).nonzero()[:, 0]), log.means() | rejected
 
 
 def _step_augmentor(
@@ -207,8 +203,7 @@ def _train_estimator(networks: Networks, pairs: Pairs, optimiser: str, monitor: 
     """One pass of the estimator over some pairs: mean squared error of the root-relative pose."""
     networks.estimator.train()
     log = _Log()
-    batch_size = min(networks.config.schedule.batch_size, len(pairs))
-    for rows in shuffled(len(pairs), batch_size, networks.device):
+    for rows in shuffled(len(pairs), networks.config.schedule.batch_size, networks.device):
         predicted = networks.estimator(pairs.pose_2d[rows])
         loss = mse_loss(predicted, root_relative(pairs.pose[rows]))
         networks.minimise(loss, optimiser)

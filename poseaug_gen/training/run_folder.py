@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,6 +106,17 @@ class RunFolder:
         return model.eval()
 
     # --- writing ------------------------------------------------------------------------------------------
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the run alone, to train or to remove it; raises where another process does."""
+        return storage.locked(self.path / "run", busy=f"{self.path}: another process is training this run")
+
+    def remove(self) -> None:
+        """Delete the run, unless what lies there is no run or another process is training it."""
+        if any(self.path.iterdir()) and not self.exists:
+            raise PoseAugError(f"{self.path}: not a run folder, so it is not overwritten; choose another --name")
+        with self.locked():
+            shutil.rmtree(self.path)
 
     def write_info(self, **entries: Any) -> None:
         """Add entries to ``run.json``."""

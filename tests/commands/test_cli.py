@@ -112,3 +112,28 @@ def test_debug_shows_the_traceback(tmp_path):
     code, output = run("--debug", "verify", "no.h5", cwd=tmp_path)
     assert code == 1
     assert "Traceback" in output
+
+
+def test_overwrite_with_a_source_that_cannot_be_read_keeps_the_old_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "outputs" / "mine" / "run.json"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"state": "finished"}')
+    code, output = run("train", "--source", "no.npz", "--name", "mine", "--overwrite")
+    assert code == 1
+    assert "no.npz" in output
+    assert old.exists()
+
+
+def test_overwrite_does_not_delete_a_folder_that_is_no_run(tmp_path, monkeypatch, make_poses, skeleton):
+    from poseaug_gen.sources.canonical import write_poses
+
+    monkeypatch.chdir(tmp_path)
+    write_poses(tmp_path / "poses.h5", make_poses(skeleton, rows=20))
+    thesis = tmp_path / "outputs" / "mine" / "thesis.tex"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("all of it")
+    code, output = run("train", "--source", "poses.h5", "--name", "mine", "--overwrite")
+    assert code == 1
+    assert "not a run folder" in output
+    assert thesis.exists()

@@ -5,6 +5,7 @@ import torch
 from strategies import random_cameras, random_poses
 from torch import Tensor, nn
 
+from poseaug_gen import config
 from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.errors import BadConfigError
@@ -170,3 +171,7 @@ def test_semgcns_edge_weights_add_up_to_one_for_each_joint(skeleton):
 def test_an_unknown_estimator_names_the_nearest():
     with pytest.raises(BadConfigError, match=r"'videopos' is unknown; did you mean 'videopose'\?"):
         build_estimator("videopos", load_skeleton(), 8, 0.0)
+
+
+def test_the_configuration_offers_every_estimator_and_no_other():
+    assert set(config._CHOICES["estimator.name"]) == set(ESTIMATORS)

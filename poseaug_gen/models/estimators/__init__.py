@@ -1,7 +1,8 @@
 """2D -> 3D lifting estimators: normalised 2D poses in, root-relative 3D poses (metres) out.
 
 Each is a module ``Estimator(skeleton, channels, dropout)`` whose ``forward`` maps ``(batch, joints, 2)`` to
-``(batch, joints, 3)``. To add one, write its module and enter it in :data:`ESTIMATORS`.
+``(batch, joints, 3)``. To add one, write its module and enter it in :data:`ESTIMATORS` and its
+name among the choices in :mod:`poseaug_gen.config`, which refuses others before anything is read.
 """
 
 from __future__ import annotations
