@@ -244,30 +244,6 @@ class Skeleton:
         paired = {joint for pair in self.pairs for joint in pair}
         return tuple(j for j in range(1, self.num_joints) if j not in paired and j not in self.parents)
 
-    # --- names --------------------------------------------------------------------------------------------
-
-    def indices_of(self, names: list[str], where: str) -> list[int]:
-        """For each of our joints its place in a file's list of names, by name and alias.
-
-        Raises:
-            PoseAugError: one of our joints is not among ``names``.
-        """
-        place = {canonical_name(name): i for i, name in enumerate(names)}
-        order, missing = [], []
-        for joint, name in enumerate(self.joints):
-            spellings = [canonical_name(name), *(alias for alias, j in self.aliases if j == joint)]
-            found = next((place[s] for s in spellings if s in place), None)
-            if found is None:
-                missing.append(name)
-            else:
-                order.append(found)
-        if missing:
-            raise PoseAugError(
-                f"{where}: the joints {', '.join(missing)} of skeleton {self.name!r} are not among the file's "
-                f"joints ({', '.join(names)}); choose another --skeleton or add an alias to its TOML file"
-            )
-        return order
-
 
 def canonical_name(name: str) -> str:
     """A joint's name without case, separators or long forms of the sides: ``Left_Hip`` -> ``lhip``."""

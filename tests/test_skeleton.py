@@ -262,21 +262,6 @@ def test_without_side(name, expected):
     assert without_side(name) == expected
 
 
-def test_joints_are_found_in_a_file_by_name_and_alias_in_any_order(h36m16):
-    theirs = ["Neck", "Nose", "Pelvis", *(j for j in reversed(H36M16_JOINTS) if j not in ("thorax", "hip"))]
-    theirs[theirs.index("l_ankle")] = "LeftFoot"
-    order = h36m16.indices_of(theirs, "poses.npz")
-    found = [theirs[i] for i in order]
-    expected = {"thorax": "Neck", "hip": "Pelvis", "l_ankle": "LeftFoot"}
-    assert found == [expected.get(joint, joint) for joint in H36M16_JOINTS]
-
-
-def test_a_joint_that_a_file_lacks_is_named(h36m16):
-    theirs = [joint for joint in H36M16_JOINTS if joint not in ("spine", "l_wrist")]
-    with pytest.raises(PoseAugError, match=r"poses\.npz.*spine, l_wrist.*h36m16"):
-        h36m16.indices_of(theirs, "poses.npz")
-
-
 # --- errors ---------------------------------------------------------------------------------------------------
 
 
