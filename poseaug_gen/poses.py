@@ -56,6 +56,8 @@ class PoseSet:
         image_size: width and height in pixels.
         subject, action, camera: whose pose, doing what, seen by which camera.
         provenance: where the poses come from (name, licence, citation, files and their hashes), for the record.
+        detected_2d: what a 2D detector found in the images, normalised image plane; None: nothing is known but the
+            projection.
     """
 
     skeleton: Skeleton
@@ -66,6 +68,7 @@ class PoseSet:
     action: Labels
     camera: Labels
     provenance: dict = field(default_factory=dict)
+    detected_2d: Float[np.ndarray, "rows joints 2"] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -80,6 +83,7 @@ class PoseSet:
             subject=self.subject.take(index),
             action=self.action.take(index),
             camera=self.camera.take(index),
+            detected_2d=None if self.detected_2d is None else self.detected_2d[index],
         )
 
     def subsample(self, rows: int, seed: int = 0) -> PoseSet:
@@ -111,11 +115,18 @@ class PoseSet:
         """The mirror image: x turned over, left and right swapped, the cameras mirrored with them."""
         positions = self.positions[:, self.skeleton.mirror_joints] * np.array([-1, 1, 1], dtype=np.float32)
         intrinsics = mirror_intrinsics(torch.from_numpy(self.intrinsics)).numpy()
-        return replace(self, positions=positions, intrinsics=intrinsics)
+        detected = self.detected_2d
+        if detected is not None:
+            detected = detected[:, self.skeleton.mirror_joints] * np.array([-1, 1], dtype=np.float32)
+        return replace(self, positions=positions, intrinsics=intrinsics, detected_2d=detected)
 
     def project(self) -> Float[np.ndarray, "rows joints 2"]:
         """The 2D poses that the cameras see, normalised image plane."""
         return project(torch.from_numpy(self.positions), torch.from_numpy(self.intrinsics)).numpy()
+
+    def seen_2d(self) -> Float[np.ndarray, "rows joints 2"]:
+        """The 2D poses that an estimator is given: the detected ones where there are any, else the projections."""
+        return self.project() if self.detected_2d is None else self.detected_2d
 
     def bone_lengths(self) -> Float[np.ndarray, "rows bones"]:
         """Bone lengths of every pose, metres."""
@@ -147,6 +158,9 @@ def concatenate(sets: Sequence[PoseSet]) -> PoseSet:
         subject=Labels.of(np.concatenate([s.subject.strings() for s in sets])),
         action=Labels.of(np.concatenate([s.action.strings() for s in sets])),
         camera=Labels.of(np.concatenate([s.camera.strings() for s in sets])),
+        detected_2d=(
+            np.concatenate([s.seen_2d() for s in sets]) if any(s.detected_2d is not None for s in sets) else None
+        ),
         provenance={
             "name": _joined(sets, "name", " + "),
             "licence": _joined(sets, "licence", "; "),

@@ -16,6 +16,7 @@ from poseaug_gen.bones import bones_of, lengths_of
 from poseaug_gen.camera import INTRINSICS
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.joints import JointNames, to_skeleton
 
 TORSO = (0.15, 1.5)  # metres: a small child's to a giant's; millimetres and centimetres fall far outside
 EXTENT = (0.4, 4.0)  # metres: the same for a whole body, of skeletons without a trunk
@@ -26,7 +27,11 @@ LONGEST_LABEL = 256  # characters: a label is a name, and every row makes room f
 
 
 def checked_positions(
-    positions: Shaped[np.ndarray, "..."], joints: Sequence[str] | None, skeleton: Skeleton, where: str
+    positions: Shaped[np.ndarray, "..."],
+    joints: Sequence[str] | None,
+    skeleton: Skeleton,
+    names: JointNames,
+    where: str,
 ) -> Float[np.ndarray, "rows joints 3"]:
     """A file's poses as float32 in the skeleton's order of joints.
 
@@ -54,8 +59,9 @@ def checked_positions(
                 f"{where}: 'joints' names {len(joints)} joints but the poses have {positions.shape[1]}; "
                 f"give one name a joint"
             )
-        positions = positions[:, skeleton.indices_of(list(joints), where)]
-    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is reported as such
+        positions = to_skeleton(positions, joints, skeleton, names, where)
+    # A float64 too large for float32 becomes infinite, and is reported as such.
+    with np.errstate(over="ignore", invalid="ignore"):
         positions = np.ascontiguousarray(positions, dtype=np.float32)
     bad = ~np.isfinite(positions).all(-1)
     if bad.any():

@@ -11,90 +11,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
 
-from poseaug_gen import storage
-from poseaug_gen.camera import Camera
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.poses import Labels, PoseSet
-from poseaug_gen.skeleton import Skeleton
-from poseaug_gen.sources.checks import (
-    LONGEST_LABEL,
-    check_bodies,
-    checked_image_size,
-    checked_intrinsics,
-    checked_positions,
-)
-from poseaug_gen.sources.rigs import see_with_rig
+from poseaug_gen.sources.assemble import TEXTS, camera_set, world_set
+from poseaug_gen.sources.checks import LONGEST_LABEL
+from poseaug_gen.sources.formats import Request
 
-TEXTS = ("name", "licence", "citation")
 WORLD = ("positions", "joints", "subject", "clip", "action", *TEXTS)
 CAMERA = ("positions_3d", "intrinsics", "image_size", "joints", "subject", "action", "camera", *TEXTS)
 
 Fields = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
-def world_poses(fields: Fields, path: Path, skeleton: Skeleton, cameras: Sequence[Camera]) -> PoseSet:
-    """World poses as every camera of the rig sees them; rows are camera-major (:func:`see_with_rig`).
+def world_poses(fields: Fields, path: Path, request: Request) -> PoseSet:
+    """World poses as the rig sees them.
 
     Raises:
         PoseAugError: there is no rig, a field is missing, or one does not hold what it should.
     """
     where = str(path)
-    if not cameras:
-        raise PoseAugError(
-            f"{where}: its poses are in a world frame and need cameras to see them; give --rig FILE:NAME"
-        )
-    _require(fields, ("positions",), where)
-    world = checked_positions(fields["positions"], _joint_names(fields, where), skeleton, where)
-    check_bodies(world, skeleton, where)
-    rows, views = len(world), len(cameras)
-    subject = _labels(fields, "subject", path.stem, rows, where)
-    action = _labels(fields, "action", "unknown", rows, where)
-    clip = _labels(fields, "clip", path.stem, rows, where)
-    # Two people's clips may bear one name; each is centred by itself.
-    own_clip = subject.codes.astype(np.int64) * len(clip.names) + clip.codes
-    every = np.tile(np.arange(rows), views)
-    seen = np.repeat(np.arange(views), rows)
-    return PoseSet(
-        skeleton=skeleton,
-        positions=see_with_rig(world, own_clip, cameras),
-        intrinsics=np.stack([camera.intrinsics for camera in cameras])[seen],
-        image_size=np.array([camera.image_size for camera in cameras], dtype=np.int32)[seen],
-        subject=subject.take(every),
-        action=action.take(every),
-        camera=Labels.of([camera.name for camera in cameras]).take(seen),
-        provenance=_provenance(fields, path, rows) | {"cameras": [camera.name for camera in cameras]},
+    require(fields, ("positions",), where)
+    rows = len(fields["positions"]) if fields["positions"].ndim else 0
+    return world_set(
+        fields["positions"],
+        joint_names_in(fields, where),
+        path,
+        request,
+        subject=_labels(fields, "subject", path.stem, rows, where),
+        action=_labels(fields, "action", "unknown", rows, where),
+        clip=_labels(fields, "clip", path.stem, rows, where),
+        record=record_in(fields, where),
     )
 
 
-def camera_poses(fields: Fields, path: Path, skeleton: Skeleton) -> PoseSet:
+def camera_poses(fields: Fields, path: Path, request: Request) -> PoseSet:
     """Camera-frame poses as they stand.
 
     Raises:
         PoseAugError: a field is missing, or one does not hold what it should.
     """
     where = str(path)
-    _require(fields, ("positions_3d", "intrinsics", "image_size"), where)
-    positions = checked_positions(fields["positions_3d"], _joint_names(fields, where), skeleton, where)
-    check_bodies(positions, skeleton, where)
-    rows = len(positions)
-    return PoseSet(
-        skeleton=skeleton,
-        positions=positions,
-        intrinsics=checked_intrinsics(every_row(fields["intrinsics"], rows, 2, "intrinsics", where), where),
-        image_size=checked_image_size(every_row(fields["image_size"], rows, 2, "image_size", where), where),
+    require(fields, ("positions_3d", "intrinsics", "image_size"), where)
+    rows = len(fields["positions_3d"]) if fields["positions_3d"].ndim else 0
+    return camera_set(
+        fields["positions_3d"],
+        joint_names_in(fields, where),
+        path,
+        request,
+        intrinsics=every_row(fields["intrinsics"], rows, 2, "intrinsics", where),
+        image_size=every_row(fields["image_size"], rows, 2, "image_size", where),
         subject=_labels(fields, "subject", path.stem, rows, where),
         action=_labels(fields, "action", "unknown", rows, where),
         camera=_labels(fields, "camera", "unknown", rows, where),
-        provenance=_provenance(fields, path, rows),
+        record=record_in(fields, where),
     )
 
 
-def _require(fields: Fields, names: Sequence[str], where: str) -> None:
+def require(fields: Fields, names: Sequence[str], where: str) -> None:
     missing = [name for name in names if name not in fields]
     if missing:
         raise PoseAugError(f"{where}: lacks {', '.join(repr(name) for name in missing)}; poses need {', '.join(names)}")
@@ -115,14 +92,14 @@ def _labels(fields: Fields, name: str, default: str, rows: int, where: str) -> L
     """A label a row; ``default`` on every row where the file has none."""
     if name not in fields:
         return Labels.constant(default, rows)
-    return Labels.of(every_row(_strings(fields[name], name, where), rows, 1, name, where))
+    return Labels.of(every_row(strings(fields[name], name, where), rows, 1, name, where))
 
 
-def _joint_names(fields: Fields, where: str) -> list[str] | None:
-    return [str(joint) for joint in _strings(fields["joints"], "joints", where).flat] if "joints" in fields else None
+def joint_names_in(fields: Fields, where: str) -> list[str] | None:
+    return [str(joint) for joint in strings(fields["joints"], "joints", where).flat] if "joints" in fields else None
 
 
-def _strings(values: Shaped[np.ndarray, "..."], name: str, where: str) -> Shaped[np.ndarray, "..."]:
+def strings(values: Shaped[np.ndarray, "..."], name: str, where: str) -> Shaped[np.ndarray, "..."]:
     """An array of short, well-formed strings; bytes are read as UTF-8."""
     if values.dtype.kind not in "SU":
         raise PoseAugError(f"{where}: {name!r} must be strings, not {values.dtype}; write it as an array of str")
@@ -148,11 +125,9 @@ def _text(values: Shaped[np.ndarray, "*shape"], name: str, where: str) -> Shaped
     return values
 
 
-def _provenance(fields: Fields, path: Path, rows: int) -> dict[str, Any]:
-    """Where the poses come from. The file without its folder: the record is the same wherever the file lies."""
-    texts = {name: _one_text(fields[name], name, str(path)) for name in TEXTS if name in fields}
-    defaults = {"name": path.stem, "licence": "not stated", "citation": ""}
-    return {**defaults, **texts, "file": path.name, "sha256": storage.sha256(path), "rows": rows}
+def record_in(fields: Fields, where: str) -> dict[str, str]:
+    """What the file itself says of its origin."""
+    return {name: _one_text(fields[name], name, where) for name in TEXTS if name in fields}
 
 
 def _one_text(value: Shaped[np.ndarray, "..."], name: str, where: str) -> str:

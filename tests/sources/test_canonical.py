@@ -16,6 +16,7 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources import canonical
 from poseaug_gen.sources.canonical import read_poses, write_poses
+from poseaug_gen.sources.formats import Request
 
 
 def same(a, b) -> bool:
@@ -47,7 +48,7 @@ def test_an_empty_set_is_kept(tmp_path, make_poses, skeleton):
     write_poses(tmp_path / "poses.h5", none)
     assert same(read_poses(tmp_path / "poses.h5"), none)
     with pytest.raises(PoseAugError, match="holds no poses"):
-        canonical.read_pose_set(tmp_path / "poses.h5", skeleton, ())
+        canonical.read_pose_set(tmp_path / "poses.h5", Request(skeleton))
 
 
 def test_the_same_set_is_the_same_bytes(tmp_path, make_poses, skeleton):
@@ -83,13 +84,13 @@ def test_another_skeleton_takes_its_joints_by_name(tmp_path, make_poses):
     seventeen, sixteen = load_skeleton("h36m17"), load_skeleton("h36m16")
     poses = make_poses(seventeen, 8)
     write_poses(tmp_path / "poses.h5", poses)
-    got = canonical.read_pose_set(tmp_path / "poses.h5", sixteen, ())
+    got = canonical.read_pose_set(tmp_path / "poses.h5", Request(sixteen))
     assert got.skeleton == sixteen
     for joint in ("head", "l_wrist", "r_ankle"):
         ours, theirs = sixteen.joints.index(joint), seventeen.joints.index(joint)
         np.testing.assert_array_equal(got.positions[:, ours], poses.positions[:, theirs])
     with pytest.raises(PoseAugError, match=r"poses\.h5: the joints l_eye, r_eye"):
-        canonical.read_pose_set(tmp_path / "poses.h5", load_skeleton("coco17"), ())
+        canonical.read_pose_set(tmp_path / "poses.h5", Request(load_skeleton("coco17")))
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def _codes(file, values):
     ("harm", "says"),
     [
         (lambda f: f.attrs.__setitem__("schema_version", 2), "schema version 2, not 1"),
-        (lambda f: f.attrs.__setitem__("format", "other"), "not a file of poses that poseaug-gen wrote"),
+        (lambda f: f.attrs.__setitem__("format", "other"), "not a file of poseaug-gen poses"),
         (lambda f: f.attrs.__setitem__("format", 3), "'format' is missing or not text"),
         (lambda f: f.attrs.__setitem__("skeleton", "{"), "'skeleton' attribute is not JSON"),
         (lambda f: f.attrs.__delitem__("skeleton"), "'skeleton' is missing"),
@@ -188,7 +189,7 @@ def test_a_plain_file_reads(plain, make_poses, skeleton):
         file.attrs["licence"] = "CC0"
         file.attrs["citation"] = np.bytes_("Me, 2024")
 
-    got = canonical.read_camera(plain(texts), skeleton, ())
+    got = canonical.read_camera(plain(texts), Request(skeleton))
     poses = make_poses(skeleton, 20)
     np.testing.assert_array_equal(got.positions, poses.positions)
     assert got.subject.strings().tolist() == poses.subject.strings().tolist()
@@ -204,13 +205,13 @@ def test_joints_come_from_a_dataset_or_a_skeleton(plain, make_poses, skeleton):
         file["positions_3d"][...] = poses.positions[:, order]
         file["joints"] = [skeleton.joints[j] for j in order]
 
-    np.testing.assert_array_equal(canonical.read_camera(plain(turned), skeleton, ()).positions, poses.positions)
+    np.testing.assert_array_equal(canonical.read_camera(plain(turned), Request(skeleton)).positions, poses.positions)
 
     def export(file):
         file.attrs["skeleton"] = json.dumps(load_skeleton("coco17").describe())
 
     with pytest.raises(PoseAugError, match="names 17 joints but the poses have 16"):
-        canonical.read_camera(plain(export), skeleton, ())
+        canonical.read_camera(plain(export), Request(skeleton))
 
 
 def test_the_licence_of_an_exports_source_stays_on_record(plain, skeleton):
@@ -219,7 +220,7 @@ def test_the_licence_of_an_exports_source_stays_on_record(plain, skeleton):
         file.attrs["created_from"] = "0" * 64
         file.attrs["source"] = json.dumps({"name": "cmu", "licence": "free"})
 
-    assert canonical.read_camera(plain(export), skeleton, ()).provenance["source"]["licence"] == "free"
+    assert canonical.read_camera(plain(export), Request(skeleton)).provenance["source"]["licence"] == "free"
 
 
 def _replaced(name, **how):
@@ -254,7 +255,7 @@ def _replaced(name, **how):
 def test_a_wrong_plain_file_is_one_sentence(plain, skeleton, change, says):
     path = plain(change)
     with pytest.raises(PoseAugError, match=says) as error:
-        canonical.read_camera(path, skeleton, ())
+        canonical.read_camera(path, Request(skeleton))
     assert str(path) in str(error.value)
 
 
@@ -275,7 +276,7 @@ def test_nothing_outside_the_file_is_read(tmp_path, plain, skeleton, ours):
 
     for change in (external_storage, virtual):
         with pytest.raises(PoseAugError, match="'positions_3d' is not a dataset of its own"):
-            canonical.read_camera(plain(change), skeleton, ())
+            canonical.read_camera(plain(change), Request(skeleton))
 
     def link(file):
         del file["positions_3d"]
@@ -283,4 +284,4 @@ def test_nothing_outside_the_file_is_read(tmp_path, plain, skeleton, ours):
 
     assert not canonical.holds_camera_poses(plain(link))
     with pytest.raises(PoseAugError, match="lacks 'positions_3d'"):
-        canonical.read_camera(plain(link), skeleton, ())
+        canonical.read_camera(plain(link), Request(skeleton))

@@ -12,6 +12,9 @@ from poseaug_gen.sources.checks import (
     checked_intrinsics,
     checked_positions,
 )
+from poseaug_gen.sources.joints import joint_names
+
+NAMES = joint_names()
 
 
 @pytest.mark.parametrize("name", ["h36m16", "h36m17", "coco17"])
@@ -60,13 +63,13 @@ def test_what_is_not_finite_is_named_by_row_and_joint(make_poses, skeleton, bad)
     positions[5, 3, 1] = bad
     positions[7] = bad
     with pytest.raises(PoseAugError, match=r"^file: row 5, joint 'r_ankle' is not finite.*2 row\(s\)"):
-        checked_positions(positions, None, skeleton, "file")
+        checked_positions(positions, None, skeleton, NAMES, "file")
 
 
 def test_joints_that_are_not_asked_for_may_be_missing_from_a_row(make_poses, skeleton):
     poses = make_poses(skeleton, 4)
     extra = np.concatenate([np.full((4, 1, 3), np.nan, dtype=np.float32), poses.positions], 1)
-    got = checked_positions(extra, ["left_toe", *skeleton.joints], skeleton, "file")
+    got = checked_positions(extra, ["left_toe", *skeleton.joints], skeleton, NAMES, "file")
     np.testing.assert_array_equal(got, poses.positions)
 
 
@@ -74,24 +77,24 @@ def test_joints_are_found_by_name_in_any_order_and_spelling(make_poses, skeleton
     poses = make_poses(skeleton, 4)
     order = np.random.default_rng(0).permutation(16)
     names = [skeleton.joints[j].replace("l_", "Left").replace("hip", "Hip") for j in order]
-    got = checked_positions(poses.positions[:, order], names, skeleton, "file")
+    got = checked_positions(poses.positions[:, order], names, skeleton, NAMES, "file")
     np.testing.assert_array_equal(got, poses.positions)
 
 
 def test_wrong_joints_name_the_right_ones(make_poses, skeleton):
     positions = make_poses(skeleton, 4).positions
     with pytest.raises(PoseAugError, match=r"15 joints.*'h36m16' has 16 \(hip, r_hip, .*--skeleton"):
-        checked_positions(positions[:, :15], None, skeleton, "file")
+        checked_positions(positions[:, :15], None, skeleton, NAMES, "file")
     with pytest.raises(PoseAugError, match="names 2 joints but the poses have 16"):
-        checked_positions(positions, ["hip", "head"], skeleton, "file")
+        checked_positions(positions, ["hip", "head"], skeleton, NAMES, "file")
     with pytest.raises(PoseAugError, match="the joints head of skeleton"):
-        checked_positions(positions, [j.replace("head", "hat") for j in skeleton.joints], skeleton, "file")
+        checked_positions(positions, [j.replace("head", "hat") for j in skeleton.joints], skeleton, NAMES, "file")
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (4, 48), (4, 16, 2), (2, 4, 16, 3)])
 def test_another_shape_is_named(skeleton, shape):
     with pytest.raises(PoseAugError, match=r"must be numbers of shape \(rows, joints, 3\)"):
-        checked_positions(np.zeros(shape), None, skeleton, "file")
+        checked_positions(np.zeros(shape), None, skeleton, NAMES, "file")
 
 
 def test_intrinsics_are_nine_finite_numbers_with_a_normalised_focal_length():

@@ -9,6 +9,7 @@ import torch
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources import npz
+from poseaug_gen.sources.formats import Request
 from poseaug_gen.sources.rigs import load_rig
 from poseaug_gen.validity import Limits, faults
 
@@ -56,7 +57,7 @@ def save(path, fields):
 
 def test_camera_poses_come_back_as_they_were(tmp_path, skeleton, make_poses, camera_fields):
     poses = make_poses(skeleton, 12)
-    got = npz.read_camera(save(tmp_path / "x.npz", camera_fields), skeleton, ())
+    got = npz.read_camera(save(tmp_path / "x.npz", camera_fields), Request(skeleton))
     np.testing.assert_array_equal(got.positions, poses.positions)
     np.testing.assert_array_equal(got.intrinsics, poses.intrinsics)
     np.testing.assert_array_equal(got.image_size, poses.image_size)
@@ -69,7 +70,7 @@ def test_one_camera_and_one_label_serve_all_rows(tmp_path, skeleton, camera_fiel
     one = {**camera_fields, "intrinsics": camera_fields["intrinsics"][0], "image_size": np.array([800, 600])}
     one |= {"subject": "Ann", "action": b"run"}
     del one["camera"]
-    got = npz.read_camera(save(tmp_path / "x.npz", one), skeleton, ())
+    got = npz.read_camera(save(tmp_path / "x.npz", one), Request(skeleton))
     assert (got.intrinsics == one["intrinsics"]).all()
     assert (got.image_size == [800, 600]).all()
     assert got.subject.counts() == {"Ann": 12}
@@ -79,7 +80,7 @@ def test_one_camera_and_one_label_serve_all_rows(tmp_path, skeleton, camera_fiel
 
 def test_a_file_without_subjects_is_one_person_named_by_it(tmp_path, skeleton, camera_fields):
     del camera_fields["subject"]
-    got = npz.read_camera(save(tmp_path / "ann.npz", camera_fields), skeleton, ())
+    got = npz.read_camera(save(tmp_path / "ann.npz", camera_fields), Request(skeleton))
     assert got.subject.counts() == {"ann": 12}
 
 
@@ -87,7 +88,7 @@ def test_a_file_without_subjects_is_one_person_named_by_it(tmp_path, skeleton, c
 def test_a_missing_field_is_named(tmp_path, skeleton, camera_fields, missing):
     del camera_fields[missing]
     with pytest.raises(PoseAugError, match=rf"x\.npz: lacks '{missing}'; poses need positions_3d, intrinsics"):
-        npz.read_camera(save(tmp_path / "x.npz", camera_fields), skeleton, ())
+        npz.read_camera(save(tmp_path / "x.npz", camera_fields), Request(skeleton))
 
 
 @pytest.mark.parametrize(
@@ -106,21 +107,21 @@ def test_a_missing_field_is_named(tmp_path, skeleton, camera_fields, missing):
         ("action", np.array(["x" * 300] * 12), "over 256 characters"),
         ("joints", np.array(["hip"]), "names 1 joints but the poses have 16"),
         ("licence", np.array(["a", "b"]), "'licence' must be one string"),
-        ("positions_3d", np.zeros((0, 16, 3)), "holds no poses"),
+        ("positions_3d", np.zeros((0, 16, 3)), r"'intrinsics' has the shape \(12, 9\) for 0 poses"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path, skeleton, camera_fields, field, value, says):
     with pytest.raises(PoseAugError, match=rf"x\.npz: .*{says}|x\.npz: {says}"):
-        npz.read_camera(save(tmp_path / "x.npz", camera_fields | {field: value}), skeleton, ())
+        npz.read_camera(save(tmp_path / "x.npz", camera_fields | {field: value}), Request(skeleton))
 
 
 def test_millimetres_and_nan_are_found(tmp_path, skeleton, camera_fields):
     millimetres = camera_fields | {"positions_3d": camera_fields["positions_3d"] * 1000}
     with pytest.raises(PoseAugError, match="look like millimetres: divide by 1000"):
-        npz.read_camera(save(tmp_path / "x.npz", millimetres), skeleton, ())
+        npz.read_camera(save(tmp_path / "x.npz", millimetres), Request(skeleton))
     camera_fields["positions_3d"][3, 9, 0] = np.nan
     with pytest.raises(PoseAugError, match="row 3, joint 'head' is not finite"):
-        npz.read_camera(save(tmp_path / "x.npz", camera_fields), skeleton, ())
+        npz.read_camera(save(tmp_path / "x.npz", camera_fields), Request(skeleton))
 
 
 def test_the_record_is_the_same_wherever_the_file_lies(tmp_path, skeleton, camera_fields):
@@ -129,11 +130,11 @@ def test_the_record_is_the_same_wherever_the_file_lies(tmp_path, skeleton, camer
     for folder in ("here", "there"):
         (tmp_path / folder).mkdir()
         path = save(tmp_path / folder / "x.npz", camera_fields | texts)
-        got.append(npz.read_camera(path, skeleton, ()).provenance)
+        got.append(npz.read_camera(path, Request(skeleton)).provenance)
     assert got[0] == got[1]
     assert got[0].items() >= {**texts, "file": "x.npz", "rows": 12}.items()
     assert len(got[0]["sha256"]) == 64
-    plain = npz.read_camera(save(tmp_path / "y.npz", camera_fields), skeleton, ()).provenance
+    plain = npz.read_camera(save(tmp_path / "y.npz", camera_fields), Request(skeleton)).provenance
     assert (plain["name"], plain["licence"], plain["citation"]) == ("y", "not stated", "")
 
 
@@ -141,7 +142,7 @@ def test_the_record_is_the_same_wherever_the_file_lies(tmp_path, skeleton, camer
 
 
 def test_every_camera_sees_every_pose(tmp_path, skeleton, world_fields, two_cameras):
-    got = npz.read_world(save(tmp_path / "x.npz", world_fields), skeleton, two_cameras)
+    got = npz.read_world(save(tmp_path / "x.npz", world_fields), Request(skeleton, two_cameras))
     assert len(got) == 24
     assert got.provenance["rows"] == 12
     assert got.camera.strings().tolist() == ["pair-0"] * 12 + ["pair-1"] * 12
@@ -156,15 +157,17 @@ def test_a_clip_is_one_persons(tmp_path, skeleton, world_fields, two_cameras):
     world = world_fields["positions"]
     far = world + np.where(world_fields["subject"] == "B", 8.0, 0.0)[:, None, None] * np.float32([1, 1, 0])
     seen = [
-        npz.read_world(save(tmp_path / f"{i}.npz", world_fields | {"positions": p}), skeleton, two_cameras).positions
+        npz.read_world(
+            save(tmp_path / f"{i}.npz", world_fields | {"positions": p}), Request(skeleton, two_cameras)
+        ).positions
         for i, p in enumerate((world, far))
     ]
     np.testing.assert_allclose(seen[0], seen[1], atol=1e-4)
 
 
 def test_world_poses_need_a_rig(tmp_path, skeleton, world_fields):
-    with pytest.raises(PoseAugError, match=r"x\.npz: .*give --rig FILE:NAME"):
-        npz.read_world(save(tmp_path / "x.npz", world_fields), skeleton, ())
+    with pytest.raises(PoseAugError, match=r"x\.npz: .*give --rig"):
+        npz.read_world(save(tmp_path / "x.npz", world_fields), Request(skeleton))
 
 
 # --- real motion ------------------------------------------------------------------------------------------
@@ -173,7 +176,8 @@ def test_world_poses_need_a_rig(tmp_path, skeleton, world_fields):
 @pytest.fixture(scope="module")
 def everyday(shared_data, skeleton):
     """Real people, every tenth pose, as the studio's cameras see them."""
-    poses = npz.read_world(shared_data / "cmu_everyday.npz", skeleton, load_rig(f"{shared_data}/rigs.json:studio"))
+    studio = load_rig(f"{shared_data}/rigs.json:studio")
+    poses = npz.read_world(shared_data / "cmu_everyday.npz", Request(skeleton, studio))
     return poses.take(np.arange(0, len(poses), 10))
 
 
@@ -207,8 +211,11 @@ def test_real_people_have_human_measures(everyday, skeleton):
     assert ((thigh > 0.3) & (thigh < 0.55)).all()
 
 
-@pytest.mark.parametrize("name", ["h36m17", "coco17"])
-def test_joints_the_file_lacks_are_named(shared_data, name):
-    rig = load_rig(f"{shared_data}/rigs.json:street")
-    with pytest.raises(PoseAugError, match="are not among the file's joints"):
-        npz.read_world(shared_data / "far_climb.npz", load_skeleton(name), rig)
+def test_a_joint_the_file_lacks_is_derived_or_named(shared_data):
+    street = load_rig(f"{shared_data}/rigs.json:street")
+    more = load_skeleton("h36m17")
+    poses = npz.read_world(shared_data / "far_climb.npz", Request(more, street))
+    nose, head, thorax = (poses.positions[:, more.joints.index(joint)] for joint in ("nose", "head", "thorax"))
+    np.testing.assert_allclose(nose, (head + thorax) / 2, atol=1e-6)
+    with pytest.raises(PoseAugError, match=r"the joints l_eye, r_eye, .* cannot be derived"):
+        npz.read_world(shared_data / "far_climb.npz", Request(load_skeleton("coco17"), street))
