@@ -1,7 +1,8 @@
 """Reads .npz files that strangers made: no pickle is ever executed, and no size is believed before it is checked.
 
 ``numpy.load`` allocates what a member's header claims and, where asked to, runs pickles. Here the claims are compared
-first: header with member, member with file.
+first: header with member, member with file. A member that is a pickled object is read as data
+(:mod:`poseaug_gen.sources.safe_pickle`) where a format has such a one, and refused everywhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from zipfile import ZipExtFile
 
 import numpy as np
@@ -22,6 +23,7 @@ from jaxtyping import Shaped
 from numpy.lib import format as npy
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.sources import safe_pickle
 from poseaug_gen.sources.checks import LARGEST_RATIO
 
 LARGEST_MEMBER = 4 * 2**30  # bytes: 22 million poses of 16 joints
@@ -50,6 +52,22 @@ def members(path: Path) -> tuple[str, ...]:
         return tuple(name.removesuffix(SUFFIX) for name in archive.namelist() if name.endswith(SUFFIX))
 
 
+def holds_object(path: Path, name: str) -> bool:
+    """Whether the file is a .npz whose member of that name is a pickled object, good or not.
+
+    Raises:
+        PoseAugError: the file is not a whole .npz, or the member does not begin as an array does.
+    """
+    if not looks_like_zip(path):
+        return False
+    with _opened(path) as archive:
+        if name + SUFFIX not in archive.namelist():
+            return False
+        with _member(archive, path, name) as (file, _):
+            dtype, shape, _ = _header(file, f"{path}: {name!r}")
+            return dtype.hasobject and shape == ()
+
+
 def read_members(path: Path, names: Iterable[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Those of the named arrays that the file has; no other is touched.
 
@@ -74,6 +92,50 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _read(archive: zipfile.ZipFile, path: Path, name: str) -> Shaped[np.ndarray, "..."]:
     """One array, after its sizes were found to agree."""
+    where = f"{path}: {name!r}"
+    with _member(archive, path, name) as (file, length):
+        dtype, shape, fortran = _header(file, where)
+        if dtype.hasobject:
+            raise PoseAugError(
+                f"{where} holds pickled Python objects, which could run any program and are never loaded; "
+                f"save it as an array of numbers or strings"
+            )
+        if dtype.kind not in "biufSU" or dtype.itemsize == 0 or dtype.shape or any(side < 0 for side in shape):
+            raise PoseAugError(f"{where} is {dtype} of shape {shape}; save it as an array of numbers or strings")
+        size, following = math.prod(shape) * dtype.itemsize, length - file.tell()
+        if size != following:
+            raise PoseAugError(
+                f"{path}: the header of {name!r} claims {size:,} bytes of {dtype} {shape}, "
+                f"but {following:,} follow; write the file again"
+            )
+        data = _exactly(file, size)
+    return data.view(dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def read_object(path: Path, name: str) -> Any:
+    """The one Python object (a dict, most often) that a member holds, as ``numpy.savez(file, name=object)`` writes it.
+
+    Raises:
+        PoseAugError: the file is not a whole .npz, lacks the member, or it is not one object of plain data.
+    """
+    where = f"{path}: {name!r}"
+    with _opened(path) as archive:
+        if name + SUFFIX not in archive.namelist():
+            raise PoseAugError(f"{path}: lacks {name!r}; write the file again")
+        with _member(archive, path, name) as (file, length):
+            dtype, shape, _ = _header(file, where)
+            if not dtype.hasobject or shape != ():
+                raise PoseAugError(f"{where} is {dtype} of shape {shape}; it must be one dict, saved with numpy.savez")
+            data = _exactly(file, length - file.tell())
+    array = safe_pickle.loads(data.data, where)
+    if not isinstance(array, np.ndarray) or array.shape != () or not array.dtype.hasobject:
+        raise PoseAugError(f"{where} holds another array than its header says; save it with numpy.savez")
+    return array.item()
+
+
+@contextmanager
+def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[tuple[ZipExtFile, int]]:
+    """An open member and its length, after the file was found large enough for it."""
     info = archive.getinfo(name + SUFFIX)
     if info.compress_type not in _METHODS:
         raise PoseAugError(f"{path}: {name!r} is compressed in a way numpy does not write; save it with numpy.savez")
@@ -84,16 +146,7 @@ def _read(archive: zipfile.ZipFile, path: Path, name: str) -> Shaped[np.ndarray,
             f"split or mend the file"
         )
     with cast(ZipExtFile, archive.open(info)) as file:
-        dtype, shape, fortran = _header(file, f"{path}: {name!r}")
-        size = math.prod(shape) * dtype.itemsize
-        if size != info.file_size - file.tell():
-            raise PoseAugError(
-                f"{path}: the header of {name!r} claims {size:,} bytes of {dtype} {shape}, "
-                f"but {info.file_size - file.tell():,} follow; write the file again"
-            )
-        data = _exactly(file, size)
-        file.read(1)  # at the end zipfile compares the checksum
-    return data.view(dtype).reshape(shape, order="F" if fortran else "C")
+        yield file, info.file_size
 
 
 def _header(file: ZipExtFile, where: str) -> tuple[np.dtype, tuple[int, ...], bool]:
@@ -108,18 +161,11 @@ def _header(file: ZipExtFile, where: str) -> tuple[np.dtype, tuple[int, ...], bo
         ) from error
     except _NO_HEADER as error:
         raise PoseAugError(f"{where} does not begin as an array does ({error}); write the file again") from error
-    if dtype.hasobject:
-        raise PoseAugError(
-            f"{where} holds pickled Python objects, which could run any program and are never loaded; "
-            f"save it as an array of numbers or strings"
-        )
-    if dtype.kind not in "biufSU" or dtype.itemsize == 0 or dtype.shape or any(side < 0 for side in shape):
-        raise PoseAugError(f"{where} is {dtype} of shape {shape}; save it as an array of numbers or strings")
     return dtype, shape, fortran
 
 
 def _exactly(file: ZipExtFile, size: int) -> Shaped[np.ndarray, " size"]:
-    """The next ``size`` bytes, read in steps so that they are in memory once."""
+    """The last ``size`` bytes of a member, read in steps so that they are in memory once."""
     data = np.empty(size, dtype=np.uint8)
     at = 0
     while at < size:
@@ -128,4 +174,5 @@ def _exactly(file: ZipExtFile, size: int) -> Shaped[np.ndarray, " size"]:
             raise EOFError("it ends early")
         data[at : at + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         at += len(piece)
+    file.read(1)  # at the end zipfile compares the checksum
     return data

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from object_npz import object_header, object_member, write_members
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.sources import safe_npz
-from poseaug_gen.sources.safe_npz import members, read_members
+from poseaug_gen.sources.safe_npz import holds_object, members, read_members, read_object
 
 NAMES = ("a", "b", "c")
 
@@ -82,6 +83,59 @@ def test_a_pickle_in_an_array_does_not_run(tmp_path):
     assert not trace.exists()
     np.load(tmp_path / "evil.npz", allow_pickle=True)["positions"]  # the bait was real
     assert trace.exists()
+
+
+def test_one_object_is_read_as_data(tmp_path):
+    value = {"S1": {"Walking 1": np.arange(6.0).reshape(2, 3)}, "n": [1, None, "é"]}
+    np.savez_compressed(tmp_path / "x.npz", positions_3d=value, plain=np.arange(3))
+    got = read_object(tmp_path / "x.npz", "positions_3d")
+    np.testing.assert_array_equal(got["S1"].pop("Walking 1"), value["S1"].pop("Walking 1"))
+    assert got == value
+    assert holds_object(tmp_path / "x.npz", "positions_3d")
+    assert not holds_object(tmp_path / "x.npz", "plain")
+    assert not holds_object(tmp_path / "x.npz", "absent")
+    with pytest.raises(PoseAugError, match=r"x\.npz: lacks 'absent'"):
+        read_object(tmp_path / "x.npz", "absent")
+    with pytest.raises(PoseAugError, match=r"'plain' is int64 of shape \(3,\); it must be one dict"):
+        read_object(tmp_path / "x.npz", "plain")
+    with pytest.raises(PoseAugError, match=r"'positions_3d' holds pickled Python objects"):
+        read_members(tmp_path / "x.npz", ("positions_3d",))
+
+
+def test_objects_of_a_shape_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.array([{}, {}], dtype=object))
+    assert not holds_object(tmp_path / "x.npz", "x")
+    with pytest.raises(PoseAugError, match=r"'x' is object of shape \(2,\)"):
+        read_object(tmp_path / "x.npz", "x")
+
+
+def test_an_object_that_runs_something_does_not(tmp_path):
+    trace = tmp_path / "it-ran"
+    np.savez(tmp_path / "evil.npz", metadata=np.array(RunsACommand(f"touch {trace}"), dtype=object))
+    assert holds_object(tmp_path / "evil.npz", "metadata")
+    with pytest.raises(PoseAugError, match=r"evil\.npz: 'metadata': the pickle names .*\.system, which could run"):
+        read_object(tmp_path / "evil.npz", "metadata")
+    assert not trace.exists()
+
+
+def test_damage_behind_the_pickles_end_is_found(tmp_path):
+    """What follows the pickle is not read as one, but the checksum covers it."""
+    content = object_member({"a": 1}) + bytes(1000)
+    path = write_members(tmp_path / "x.npz", x=content)
+    assert read_object(path, "x") == {"a": 1}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", content)
+    data = bytearray(path.read_bytes())
+    data[data.index(bytes(1000)) + 500] = 1
+    path.write_bytes(data)
+    with pytest.raises(PoseAugError, match=r"x\.npz: not a whole \.npz file \(Bad CRC-32"):
+        read_object(path, "x")
+
+
+def test_no_pickle_is_an_error(tmp_path):
+    path = write_members(tmp_path / "x.npz", x=object_header())
+    with pytest.raises(PoseAugError, match=r"x\.npz: 'x': not a whole pickle"):
+        read_object(path, "x")
 
 
 def test_members_that_are_not_asked_for_are_not_touched(tmp_path):
