@@ -70,13 +70,15 @@ def _training(key: str, plain: bool, source: str, rig: str, preset: str, rows: i
 
     from poseaug_gen.skeleton import load_skeleton
     from poseaug_gen.sources import read_sources
+    from poseaug_gen.sources.formats import Request
+    from poseaug_gen.sources.rigs import load_rig
     from poseaug_gen.training import loop
     from poseaug_gen.training.monitor import Monitor
     from poseaug_gen.training.networks import Networks
     from poseaug_gen.training.pairs import Pairs, batches_in
 
     config = resolve(preset)
-    poses = read_sources([source], rig, load_skeleton()).subsample(ROWS)
+    poses = read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None)).subsample(ROWS)
     networks = Networks(config, poses.skeleton, torch.device("cpu"))
     pairs = Pairs.of(poses, torch.device("cpu"))
     steps = batches_in(len(pairs), config.schedule.batch_size)
@@ -109,6 +111,8 @@ def _export(key: str, plain: bool, source: str, rig: str, preset: str, rows: int
     from poseaug_gen.export.dataset import export
     from poseaug_gen.skeleton import load_skeleton
     from poseaug_gen.sources import read_sources
+    from poseaug_gen.sources.formats import Request
+    from poseaug_gen.sources.rigs import load_rig
     from poseaug_gen.training.loop import train
     from poseaug_gen.training.run_folder import RunFolder
 
@@ -116,7 +120,7 @@ def _export(key: str, plain: bool, source: str, rig: str, preset: str, rows: int
         # A run of no training: its poses stand at the source's place, which is all that a rate needs.
         options = {"schedule.epochs": 1, "schedule.pretrain_epochs": 0, "run.preview_every": 0}
         options["source.validation_share"] = 0.0
-        poses = read_sources([source], rig, load_skeleton())
+        poses = read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None))
         run = train(resolve(preset, options=options), poses, RunFolder(Path(folder) / "run"))
         if plain:
             positions, intrinsics = torch.from_numpy(poses.positions), torch.from_numpy(poses.intrinsics)

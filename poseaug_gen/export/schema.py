@@ -17,7 +17,6 @@ from typing import Any
 
 from poseaug_gen import __version__, storage
 from poseaug_gen.config import Config, ExportSettings
-from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
@@ -100,16 +99,21 @@ def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str
         "config": to_json({"train": _without_folders(run.config), "export": asdict(settings)}),
         "run": to_json(facts),
         "seed": settings.seed,
-        "source": to_json(source_facts(run.poses)),
+        "source": to_json(source_facts(run)),
         "created_from": storage.sha256(run.path / "augmentor.safetensors"),
     }
 
 
-def source_facts(poses: PoseSet) -> dict[str, Any]:
-    """Where the source poses come from (with ``licence`` and ``citation``), how many, and the bodies in them."""
+def source_facts(run: RunFolder) -> dict[str, Any]:
+    """Where the source poses come from (with ``licence`` and ``citation``), how many, and the bodies in them.
+
+    And under ``extra_2d``, where there were any, where the 2D poses come from that steered the augmentor.
+    """
+    poses, extra = run.poses, run.extra_2d
     lengths = poses.bone_lengths()
     extremes = {"min": lengths.min(0).tolist(), "max": lengths.max(0).tolist()}
-    return {"licence": "", "citation": "", **poses.provenance, "rows": len(poses), "bone_length_m": extremes}
+    facts = {"licence": "", "citation": "", **poses.provenance, "rows": len(poses), "bone_length_m": extremes}
+    return facts if extra is None else {**facts, "extra_2d": list(extra.provenance)}
 
 
 def settings_hash(attributes: Mapping[str, Any]) -> str:
@@ -142,7 +146,8 @@ def _without_folders(config: Config) -> dict[str, dict[str, Any]]:
     """A run's configuration with the names of its files alone: where they lay is nobody else's business."""
     sections = config.to_dict()
     source = sections["source"]
-    source["paths"] = [PurePath(path).name for path in source["paths"]]
-    source["rig"] = PurePath(source["rig"]).name
-    source["skeleton"] = PurePath(source["skeleton"]).name
+    for key in ("paths", "extra_2d"):
+        source[key] = [PurePath(path).name for path in source[key]]
+    for key in ("rig", "skeleton", "joints"):
+        source[key] = PurePath(source[key]).name
     return sections

@@ -25,13 +25,15 @@ from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.metrics import mpjpe_mm
 from poseaug_gen.models.augmentor import Augmented
 from poseaug_gen.poses import PoseSet
+from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.sources.canonical import read_poses, write_poses
+from poseaug_gen.sources.canonical_2d import write_poses_2d
 from poseaug_gen.training import preview
 from poseaug_gen.training.losses import augmentor_loss, discriminator_loss, feedback_loss
 from poseaug_gen.training.monitor import Monitor
 from poseaug_gen.training.networks import Networks, frozen, pick_device
-from poseaug_gen.training.pairs import Pairs, batches_in, shuffled
-from poseaug_gen.training.run_folder import FINISHED, RUNNING, RunFolder, snapshot_name
+from poseaug_gen.training.pairs import Extra2D, Pairs, Real, batches_in, shuffled
+from poseaug_gen.training.run_folder import EXTRA_2D, FINISHED, RUNNING, RunFolder, snapshot_name
 from poseaug_gen.validity import Limits, faults, first_cause
 
 PRETRAIN, JOINT = "pretrain", "joint"
@@ -44,13 +46,21 @@ class Data:
     train: Pairs
     validation: Pairs
     bodies: Tensor  # (subjects, bones): the training subjects' bone lengths, metres
+    extra: Extra2D | None = None  # more 2D poses for the 2D discriminator to take for real
 
 
-def train(config: Config, poses: PoseSet | None, folder: RunFolder, monitor: Monitor | None = None) -> RunFolder:
+def train(
+    config: Config,
+    poses: PoseSet | None,
+    folder: RunFolder,
+    monitor: Monitor | None = None,
+    extra_2d: Poses2D | None = None,
+) -> RunFolder:
     """Train into ``folder``, or go on where a run with the same configuration stopped there.
 
     Args:
         poses: what to train on; a run that is gone on with has its own and needs none.
+        extra_2d: unpaired 2D poses that steer views and positions; the same is true of them.
 
     Raises:
         PoseAugError: too few poses, another run's settings in the folder, a loss that is no longer finite.
@@ -62,12 +72,14 @@ def train(config: Config, poses: PoseSet | None, folder: RunFolder, monitor: Mon
         if not folder.exists:
             if poses is None:
                 raise ValueError("a new run needs poses")
-            _begin(config, poses, folder)
+            _begin(config, poses, extra_2d, folder)
         data = _load_data(folder, device)
         torch.manual_seed(config.run.seed)
         networks = Networks(config, folder.skeleton, device)
         start = data.train.pose[:, 0].mean(0) if config.augmentor.start_at_source else None
         networks.augmentor.shape_start(config.augmentor.output_scale, start)
+        if data.extra is not None and data.extra.share == 1:
+            networks.blind_d2d(data.extra.never_known())
         done = _restore(config, folder, networks)
         schedule = config.schedule
         steps = batches_in(len(data.train), schedule.batch_size)
@@ -106,7 +118,7 @@ def _joint_epoch(networks: Networks, data: Data, epoch: int, monitor: Monitor) -
     schedule = networks.config.schedule
     networks.scale_learning_rates(1 - (epoch - 1) / (schedule.epochs + 1), "augmentor", "d3d", "d2d", "estimator")
     source = data.train.with_random_lengths(data.bodies, networks.skeleton)
-    augmented, row = _train_gan(networks, source, epoch, monitor)
+    augmented, row = _train_gan(networks, source, epoch, monitor, data.extra)
     if epoch > schedule.warmup_epochs:
         # Where hardly a pair was in frame, there is nothing to learn from them.
         if len(augmented) > 1:
@@ -115,7 +127,9 @@ def _joint_epoch(networks: Networks, data: Data, epoch: int, monitor: Monitor) -
     return row
 
 
-def _train_gan(networks: Networks, source: Pairs, epoch: int, monitor: Monitor) -> tuple[Pairs, dict[str, float]]:
+def _train_gan(
+    networks: Networks, source: Pairs, epoch: int, monitor: Monitor, extra: Extra2D | None = None
+) -> tuple[Pairs, dict[str, float]]:
     """One pass of augmentor and discriminators over the source; returns the valid augmented pairs."""
     config, device = networks.config, networks.device
     feedback_on = epoch > config.schedule.warmup_epochs
@@ -130,7 +144,9 @@ def _train_gan(networks: Networks, source: Pairs, epoch: int, monitor: Monitor) 
     with frozen(networks.estimator):
         for step, (rows, rows_3d, rows_2d) in enumerate(zip(*three_orders, strict=True)):
             batch = source.take(rows)
-            real_3d, real_2d = source.pose[rows_3d], source.pose_2d[rows_2d]
+            real_3d, real_2d = Real(source.pose[rows_3d]), Real(source.pose_2d[rows_2d])
+            if extra is not None:
+                real_2d = extra.mixed_with(real_2d.pose)
             fakes = networks.augmentor(batch.pose, batch.intrinsics, networks.augmentor.draw_noise(len(rows)))
             _step_augmentor(networks, batch, fakes, real_3d, real_2d, progress if feedback_on else None, log)
             if step % config.schedule.discriminator_every == 0:
@@ -150,15 +166,15 @@ def _step_augmentor(
     networks: Networks,
     batch: Pairs,
     fakes: Augmented,
-    real_3d: Tensor,
-    real_2d: Tensor,
+    real_3d: Real,
+    real_2d: Real,
     progress: float | None,
     log: _Log,
 ) -> None:
     """One step of the augmentor; ``progress`` through the epochs sets the feedback's target, None leaves it out."""
     with frozen(networks.d3d, networks.d2d):
-        scores_3d = networks.d3d(real_3d), networks.d3d(fakes.pose_ba)
-        scores_2d = networks.d2d(real_2d), networks.d2d(fakes.pose_2d)
+        scores_3d = networks.d3d(real_3d.pose), networks.d3d(fakes.pose_ba)
+        scores_2d = networks.d2d(real_2d.pose), networks.d2d(real_2d.hide(fakes.pose_2d))
         loss, parts = augmentor_loss(fakes, scores_3d, scores_2d, networks.config.loss)
         if progress is not None:
             feedback, ratios = _feedback(networks, batch, fakes, progress)
@@ -189,10 +205,11 @@ def _feedback(networks: Networks, batch: Pairs, fakes: Augmented, progress: floa
     )
 
 
-def _step_discriminator(networks: Networks, name: str, real: Tensor, fake: Tensor, log: _Log) -> None:
+def _step_discriminator(networks: Networks, name: str, real: Real, fake: Tensor, log: _Log) -> None:
     """One step of a discriminator, on fakes that went through its history pool."""
     critic = getattr(networks, name)
-    scores = critic(real), critic(networks.pools[name].exchange(fake))
+    # The pool holds whole fakes: what is missing is dealt anew each time.
+    scores = critic(real.pose), critic(real.hide(networks.pools[name].exchange(fake)))
     loss = discriminator_loss(*scores)
     networks.minimise(loss, name)
     right = ((scores[0] > 0.5).float().mean() + (scores[1] <= 0.5).float().mean()) / 2
@@ -242,20 +259,26 @@ class _Log:
 # --- before, between and after epochs -------------------------------------------------------------------------
 
 
-def _begin(config: Config, poses: PoseSet, folder: RunFolder) -> None:
+def _begin(config: Config, poses: PoseSet, extra_2d: Poses2D | None, folder: RunFolder) -> None:
     """Set up a new run folder; ``run.json`` comes last, so a folder without it is no run."""
+    if extra_2d is not None and extra_2d.skeleton != poses.skeleton:
+        raise ValueError(f"skeletons differ: {extra_2d.skeleton.name}, {poses.skeleton.name}")
     training, validation = poses.split_by_subject(config.source.validation_share, config.run.seed)
     if len(training) < 2:
         raise PoseAugError(f"only {len(training)} training pose(s) were found; training needs at least 2")
     write_poses(folder.path / "poses.h5", training)
     write_poses(folder.path / "validation.h5", validation)
+    source, rows = dict(poses.provenance), {"training": len(training), "validation": len(validation)}
+    if extra_2d is not None:
+        write_poses_2d(folder.path / EXTRA_2D, extra_2d)
+        source["extra_2d"], rows["extra_2d"] = list(extra_2d.provenance), len(extra_2d)
     storage.write_text(folder.path / "config.toml", config.to_toml())
     folder.write_info(
         state=RUNNING,
         versions={"poseaug_gen": __version__, "torch": torch.__version__, "numpy": np.__version__},
-        source=poses.provenance,
+        source=source,
         source_sha256=storage.sha256(folder.path / "poses.h5"),
-        rows={"training": len(training), "validation": len(validation)},
+        rows=rows,
         validation_subjects=sorted(validation.subject.counts()),
     )
 
@@ -275,11 +298,12 @@ def check_same_settings(folder: RunFolder, config: Config) -> None:
 
 
 def _load_data(folder: RunFolder, device: torch.device) -> Data:
-    poses = folder.poses
+    poses, extra, share = folder.poses, folder.extra_2d, folder.config.source.extra_2d_share
     return Data(
         train=Pairs.of(poses, device),
         validation=Pairs.of(read_poses(folder.path / "validation.h5"), device),
         bodies=torch.from_numpy(poses.subject_bone_lengths()).to(device),
+        extra=None if extra is None else Extra2D.of(extra, share, device),
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import nn
 from torch.optim import Adam, Optimizer
 
@@ -45,6 +46,14 @@ class Networks:
     @property
     def _modules(self) -> dict[str, nn.Module]:
         return {"augmentor": self.augmentor, "d3d": self.d3d, "d2d": self.d2d, "estimator": self.estimator}
+
+    def blind_d2d(self, joints: Bool[torch.Tensor, " joints"]) -> None:
+        """Have the 2D discriminator disregard joints that none of its real poses will ever have.
+
+        What is always zero moves no weight: those it began with would give whole poses scores that mean nothing.
+        """
+        with torch.no_grad():
+            self.d2d.into.weight[:, joints.repeat_interleave(2)] = 0  # its inputs are x and y of each joint in turn
 
     def scale_learning_rates(self, factor: float, *names: str) -> None:
         """Set the named optimisers to this share of the learning rate they began with."""

@@ -3,7 +3,8 @@
 ``config.toml``, ``run.json`` (state, versions, source, health, best epoch), ``metrics.jsonl``,
 ``augmentor.safetensors`` (the best epoch's), ``snapshots/epoch-0001.safetensors`` …, ``discriminators.safetensors``,
 ``estimator.safetensors``, ``state.pt`` (to resume; read with ``weights_only=True``), ``poses.h5`` (the training
-poses) and ``previews/*.png``. Every file is written under a temporary name, fsynced and renamed.
+poses), ``validation.h5``, ``extra_2d.h5`` (where there are extra 2D poses) and ``previews/*.png``. Every file is
+written under a temporary name, fsynced and renamed.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ from poseaug_gen.models.augmentor import Augmentor
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.models.estimators import build_estimator
 from poseaug_gen.poses import PoseSet
+from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.sources.canonical import read_poses
+from poseaug_gen.sources.canonical_2d import read_poses_2d
 
 Module = TypeVar("Module", bound=nn.Module)
 FINISHED = "finished"
 RUNNING = "running"
+EXTRA_2D = "extra_2d.h5"
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ class RunFolder:
     def poses(self) -> PoseSet:
         """The training poses."""
         return read_poses(self.path / "poses.h5")
+
+    @property
+    def extra_2d(self) -> Poses2D | None:
+        """The extra 2D poses; None where the run has none."""
+        return read_poses_2d(self.path / EXTRA_2D) if "extra_2d" in self.info().get("rows", {}) else None
 
     @property
     def skeleton(self) -> Skeleton:

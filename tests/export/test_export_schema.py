@@ -14,12 +14,15 @@ import pytest
 import torch
 
 from poseaug_gen.camera import INTRINSICS, project
+from poseaug_gen.config import ExportSettings, config_from_dict
 from poseaug_gen.export.dataset import Summary
-from poseaug_gen.export.schema import all_columns
+from poseaug_gen.export.schema import all_columns, export_attributes, source_facts
+from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import load_skeleton, skeleton_from_json
-from poseaug_gen.storage import sha256
-from poseaug_gen.training.run_folder import RunFolder
+from poseaug_gen.sources.canonical_2d import write_poses_2d
+from poseaug_gen.storage import sha256, write_text
+from poseaug_gen.training.run_folder import EXTRA_2D, RunFolder
 
 N, J, G = 5000, 16, 9  # pairs; joints and length groups of h36m16
 SCHEMA = {  # DESIGN.md, "The exported file, schema 1"
@@ -151,3 +154,17 @@ def test_columns_of_another_skeleton_have_its_sizes() -> None:
     shapes = {column.name: column.shape for column in all_columns(skeleton)}
     assert shapes["positions_3d"] == (17, 3)
     assert shapes["length_ratio"] == (skeleton.num_groups,)
+
+
+def test_an_export_says_which_2d_poses_steered_its_augmentor_and_where_no_file_lay(make_run, skeleton):
+    run = make_run()
+    assert "extra_2d" not in source_facts(run)
+    record = {"name": "street", "licence": "CC BY 4.0", "citation": "Somebody 2026"}
+    seen, known = np.zeros((4, skeleton.num_joints, 2)), np.ones((4, skeleton.num_joints), dtype=bool)
+    write_poses_2d(run.path / EXTRA_2D, Poses2D.of(skeleton, seen, known, record))
+    run.write_info(rows={"training": 300, "validation": 0, "extra_2d": 4})
+    source = {"paths": ["/a/b.npz"], "extra_2d": ["/home/me/street.json"], "joints": "/home/me/bones.toml"}
+    write_text(run.path / "config.toml", config_from_dict({"source": source}).to_toml())
+    attributes = export_attributes(RunFolder(run.path), ExportSettings())
+    assert json.loads(attributes["source"])["extra_2d"] == [record]
+    assert "/home" not in attributes["config"]
