@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -16,10 +17,11 @@ from poseaug_gen import __version__
 from poseaug_gen.errors import BadConfigError, PoseAugError
 
 COMMANDS = {
+    "sources": "List the formats and rigs that poses can come from, or convert files to our own form.",
     "train": "Learn an augmentor from 3D poses, into a run folder.",
     "export": "Freeze a run's augmentor and write 2D-3D pairs to HDF5.",
     "verify": "Check every row of an export against its camera and its limits.",
-    "info": "Say what an export, a run or a pose file holds.",
+    "info": "Say what an export, a run, a pose file or a folder of these holds.",
 }
 
 
@@ -40,7 +42,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         try:
-            return super().invoke(context)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(context)
         except PoseAugError as error:
             if context.params.get("debug"):
                 raise
@@ -54,6 +58,15 @@ class LazyGroup(click.Group):
             context.exit(1)
 
 
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """What a reader has to say of a file is one line for the user; other warnings tell their place in the code."""
+    place = warnings.formatwarning(message, category, filename, lineno)
+    said = f"Warning: {message}" if category is UserWarning else place
+    click.echo(said, err=True)
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="poseaug-gen")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -61,6 +74,7 @@ def main(debug: bool) -> None:
     """Augment 3D human poses with a learned augmentor, and export 2D-3D pairs to HDF5.
 
     \b
+    poseaug-gen sources                          what poses can be read
     poseaug-gen train                            learn from the poses in data/
     poseaug-gen export --n 5000000 --out aug.h5  write pairs with the newest finished run
     """

@@ -25,10 +25,19 @@ from poseaug_gen.errors import BadConfigError, PoseAugError, nearest
 class SourceSettings:
     """The poses to learn from."""
 
-    paths: tuple[str, ...] = ()  # files; none: what lies in data/
-    rig: str = ""  # FILE:NAME, the virtual cameras for poses in a world frame
+    paths: tuple[str, ...] = ()  # files, folders, "anatomy"; none: what lies in data/, else anatomy
     skeleton: str = "h36m16"  # a built-in skeleton or a TOML file
+    rig: str = "studio"  # the virtual cameras for poses in a world frame: studio, ring, FILE:NAME
+    views: str = "each"  # each camera of the rig sees each pose, or one drawn at random
+    joints: str = ""  # a TOML file of joint names and rules that goes before ours
+    unit: str = "auto"  # of motion capture that does not say
+    up: str = "auto"  # its vertical axis
+    rows: int = 50_000  # poses that the built-in source makes: as many as cmu_everyday's through four cameras
     validation_share: float = 0.1  # of the poses, whole subjects, held out to choose the best epoch
+    extra_2d: tuple[str, ...] = ()  # files of unpaired 2D poses that the 2D discriminator takes for real too
+    # The paper's extra 2D poses came on top of the source's (PoseAug's issue 50). Half and half steers, and still
+    # holds the augmentor to bodies whose joints are the source's own, which other people's annotations are not.
+    extra_2d_share: float = 0.5  # of its real poses that are extra ones; 1: they alone
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Config:
         """Sections of plain values, as TOML and JSON hold them."""
         sections = dataclasses.asdict(self)
         sections["source"]["paths"] = list(self.source.paths)
+        sections["source"]["extra_2d"] = list(self.source.extra_2d)
         return sections
 
     def to_toml(self) -> str:
@@ -187,6 +197,8 @@ PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between
 
 _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "source.validation_share": (0.0, 0.9),
+    "source.rows": (1, 10**9),
+    "source.extra_2d_share": (0.0, 1.0),
     "estimator.channels": (1, 65536),
     "estimator.dropout": (0.0, 0.95),
     "schedule.pretrain_epochs": (0, 100_000),
@@ -206,6 +218,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "export.shard_rows": (1, 10**9),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "source.views": ("each", "one"),
+    "source.up": ("auto", "x", "y", "z"),
     "estimator.name": ("videopose", "mlp", "semgcn"),
     "feedback.form": ("range", "exponential"),
     "run.device": ("auto", "cpu", "cuda", "mps"),

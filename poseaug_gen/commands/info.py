@@ -4,58 +4,162 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from poseaug_gen.commands.source_options import request_from, source_options
+from poseaug_gen.errors import BadConfigError, PoseAugError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.tree import Tree
+
+    from poseaug_gen.export.info import Description
+
+DRAWN = 8  # poses in a picture
+LONGEST = 12  # of a table of counts: more people or actions are only counted
+# What is printed as a table, or is too long to print.
+_APART = ("columns", "config", "bone_length_m", "pose_files")
 
 
 @click.command(name="info")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
-def command(path: Path, as_json: bool) -> None:
-    """Say what an export, a run folder or a pose file holds."""
+@click.option(
+    "--draw",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help=f"Draw {DRAWN} poses, in 3D and as their cameras see them.",
+)
+@source_options
+def command(path: Path, as_json: bool, picture: Path | None, skeleton: str | None, **options: Any) -> None:
+    """Say what an export, a run folder, a pose file or a folder of these holds.
+
+    \b
+    poseaug-gen info aug.h5
+    poseaug-gen info walk.bvh --rig ring --draw walk.png
+
+    The options from --skeleton on say how pose files are read, as in train. A file of ours that names its skeleton is
+    shown with that one.
+    """
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise BadConfigError(f"--draw {picture}: a picture is a PNG; give it a name that ends in .png")
     import json
+    from dataclasses import replace
 
     from poseaug_gen.export.info import describe
+    from poseaug_gen.export.schema import to_json
+    from poseaug_gen.sources.facts import skeleton_within
 
-    facts = describe(path)
+    request = request_from(skeleton=skeleton, **options)
+    own = None if skeleton else skeleton_within(path)
+    found = describe(path, request if own is None else replace(request, skeleton=own))
+    if picture is not None:
+        _draw(found, path, picture)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
-        return
-    _print(str(path), facts)
+        click.echo(json.dumps(json.loads(to_json(found.facts)), indent=2))  # NaN, which JSON lacks, as null
+    else:
+        _print(str(path), found)
 
 
-def _print(title: str, facts: Mapping[str, Any]) -> None:
-    """The facts as a tree; an export's columns as a table."""
+def _draw(found: Description, path: Path, picture: Path) -> None:
+    """Write the picture, and say so where it does not stand among the facts."""
+    from poseaug_gen.drawing import evenly_spaced, write_picture
+
+    if found.poses is None:
+        raise PoseAugError(f"{path}: is a folder, of which no file was read; name the one to draw")
+    poses = evenly_spaced(found.poses, DRAWN)
+    write_picture(picture, poses, path.name)
+    click.echo(f"{picture}: {len(poses)} poses drawn", err=True)
+
+
+def _print(title: str, found: Description) -> None:
+    """The facts as a tree; columns, bones and files as tables; some poses as a drawing."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
     from rich.tree import Tree
 
-    console = Console()
-    tree = Tree(f"[bold]{title}[/]", guide_style="dim")
-    _grow(tree, {key: value for key, value in facts.items() if key not in ("columns", "config")})
+    from poseaug_gen.terminal_drawing import side_by_side
+
+    console, facts = Console(), found.facts
+    tree = Tree(f"[bold]{escape(title)}[/]", guide_style="dim")
+    _grow(tree, {key: value for key, value in facts.items() if key not in _APART})
     console.print(tree)
-    if "columns" in facts:
-        table = Table("dataset", "shape", "type", "unit", "meaning")
-        for name, column in facts["columns"].items():
-            table.add_row(name, str(tuple(column["shape"])), column["dtype"], column["unit"], column["meaning"])
-        console.print(table)
+    for key, table in (("columns", _columns), ("bone_length_m", _bones), ("pose_files", _files)):
+        if key in facts:
+            console.print(table(facts[key]))
+    if found.poses is not None and not console.options.ascii_only:
+        console.print(side_by_side(found.poses, console.width))
 
 
-def _grow(tree: Any, facts: Mapping[str, Any]) -> None:
+def _columns(columns: Mapping[str, Any]) -> Table:
+    """The datasets of an export."""
+    from rich.table import Table
+
+    table = Table("dataset", "shape", "type", "unit", "meaning")
+    for name, column in columns.items():
+        table.add_row(name, str(tuple(column["shape"])), column["dtype"], column["unit"], column["meaning"])
+    return table
+
+
+def _bones(people: Mapping[str, Mapping[str, list[float]]]) -> Table:
+    """How long bones are: over all people, and how much a bone's length varies in the one in whom it does most."""
+    from rich.table import Table
+
+    table = Table("bone to", "shortest, m", "longest, m", "varies in a person by, mm", title="bone lengths")
+    for bone in next(iter(people.values())):
+        ranges = [bones[bone] for bones in people.values()]
+        varies = max(longest - shortest for shortest, longest in ranges) * 1000
+        shortest, longest = min(low for low, _ in ranges), max(high for _, high in ranges)
+        table.add_row(bone, f"{shortest:.3f}", f"{longest:.3f}", f"{varies:.1f}")
+    return table
+
+
+def _files(files: list[Mapping[str, Any]]) -> Table:
+    """The pose files of a folder."""
+    from rich.table import Table
+
+    table = Table("file", "format", "MB")
+    for file in files:
+        table.add_row(_text(file["file"]), file["format"], f"{file['bytes'] / 1e6:,.1f}")
+    return table
+
+
+def _grow(tree: Tree, facts: Mapping[str, Any]) -> None:
     for key, value in facts.items():
         if isinstance(value, Mapping) and value:
-            _grow(tree.add(key), value)
+            _branch(tree, key, value)
+        elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            for number, item in enumerate(value):
+                _branch(tree, f"{key}, {number + 1} of {len(value)}", item)
         else:
-            tree.add(f"[dim]{key}:[/] {_text(value)}")
+            tree.add(f"[dim]{_text(key)}:[/] {_text(value)}")
+
+
+def _branch(tree: Tree, key: str, value: Mapping[str, Any]) -> None:
+    """A mapping: in one line where it holds a few figures, else a line an entry."""
+    if all(isinstance(item, float) for item in value.values()):
+        tree.add(f"[dim]{_text(key)}:[/] " + ", ".join(f"{_text(name)} {_text(item)}" for name, item in value.items()))
+        return
+    branch = tree.add(_text(key))
+    if len(value) > LONGEST and all(isinstance(item, int) for item in value.values()):
+        shown = dict(list(value.items())[:LONGEST])
+        _grow(branch, shown)
+        branch.add(f"[dim]and {len(value) - LONGEST:,} more: {sum(value.values()) - sum(shown.values()):,}[/]")
+    else:
+        _grow(branch, value)
 
 
 def _text(value: Any) -> str:
+    """A fact as a person reads it; what a file says is text, never markup."""
     from rich.markup import escape
 
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, bool) or not isinstance(value, int):
-        items = value if isinstance(value, list) else [value]
-        return escape(", ".join(f"{item:.4g}" if isinstance(item, float) else str(item) for item in items)) or "none"
-    return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "not known" if value is None else escape(str(value)) or "none"

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from poseaug_gen.commands.source_options import request_from, source_options
+
 if TYPE_CHECKING:
     from poseaug_gen.config import Config
+    from poseaug_gen.sources.formats import Request
     from poseaug_gen.training.monitor import Monitor
 
 DATA = "data"
@@ -21,14 +24,20 @@ OUTPUTS = Path("outputs")
 
 @click.command(name="train")
 @click.option(
-    "--source", "sources", multiple=True, metavar="PATH", help="Pose file or folder; may be repeated. [default: data/]"
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="PATH",
+    help="Pose file or folder, or anatomy, the built-in source; may be repeated. [default: data/, else anatomy]",
 )
-@click.option("--rig", metavar="FILE:NAME", help="Virtual cameras for poses in a world frame, e.g. rigs.json:studio.")
 @click.option(
-    "--skeleton",
-    metavar="NAME|FILE",
-    help="A built-in skeleton (h36m16, h36m17, coco17) or a TOML file. [default: h36m16]",
+    "--extra-2d",
+    multiple=True,
+    metavar="PATH",
+    help="File of 2D poses from where you will deploy: views and places are steered there; may be repeated.",
 )
+@source_options
+@click.option("--rows", type=click.IntRange(1), metavar="N", help="Poses that anatomy makes. [default: 50000]")
 @click.option(
     "--preset",
     type=click.Choice(["quick", "standard", "paper"]),
@@ -36,7 +45,6 @@ OUTPUTS = Path("outputs")
 )
 @click.option("--estimator", metavar="NAME", help="Reference estimator: videopose, mlp or semgcn. [default: videopose]")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of joint training.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of everything random. [default: 0]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where to train. [default: auto]")
 @click.option(
     "--config",
@@ -60,8 +68,8 @@ OUTPUTS = Path("outputs")
 @click.option("--log-json", is_flag=True, help="Print one JSON object a line.")
 def command(
     sources: tuple[str, ...],
-    rig: str | None,
-    skeleton: str | None,
+    extra_2d: tuple[str, ...],
+    rows: int | None,
     preset: str | None,
     estimator: str | None,
     epochs: int | None,
@@ -73,11 +81,12 @@ def command(
     outputs: Path,
     overwrite: bool,
     log_json: bool,
+    **reading: Any,
 ) -> None:
     """Learn an augmentor from 3D poses, together with the estimator it is to help.
 
     \b
-    poseaug-gen train                                          the poses in data/
+    poseaug-gen train                                          the poses in data/, or the built-in ones
     poseaug-gen train --source poses.npz --rig rigs.json:studio --preset quick
 
     The same command goes on where an interrupted run stopped.
@@ -86,8 +95,9 @@ def command(
 
     named = {
         "source.paths": list(sources) or None,
-        "source.rig": rig,
-        "source.skeleton": skeleton,
+        "source.extra_2d": list(extra_2d) or None,
+        "source.rows": rows,
+        **{f"source.{key}": str(value) for key, value in reading.items() if value is not None},
         "estimator.name": estimator,
         "schedule.epochs": epochs,
         "run.seed": seed,
@@ -96,22 +106,25 @@ def command(
     options = dict(parse_option(text) for text in settings)
     options |= {key: value for key, value in named.items() if value is not None}
     config = resolve(preset, config_file, options)
-    if not config.source.paths:
-        config = resolve(preset, config_file, options | {"source.paths": [DATA]})
+    named_none = not config.source.paths
+    if named_none:
+        config = resolve(preset, config_file, options | {"source.paths": [default_source()]})
     folder = outputs / (name or default_name(config, preset))
     with _monitor(log_json) as monitor:
+        if named_none:
+            monitor.message(_what_was_taken(config.source.paths[0]))
         _train(config, folder, overwrite, monitor)
 
 
 def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> None:
     """Read the poses, train, and say where the run lies."""
-    from poseaug_gen.skeleton import load_skeleton
     from poseaug_gen.sources import read_sources
+    from poseaug_gen.sources.extra_2d import read_extra_2d
     from poseaug_gen.training.loop import check_same_settings, train
     from poseaug_gen.training.run_folder import RunFolder
 
     folder = RunFolder(path)
-    poses = None
+    poses = extra_2d = None
     if folder.exists and not overwrite:
         check_same_settings(folder, config)
         if folder.finished:
@@ -119,17 +132,53 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
             return
         monitor.message(f"Going on with {path}.")
     else:
-        poses = read_sources(config.source.paths, config.source.rig, load_skeleton(config.source.skeleton))
+        request = request_of(config)
+        poses = read_sources(config.source.paths, request)
         monitor.message(
             f"{len(poses):,} poses of {len(poses.subject.counts())} subject(s) seen by "
             f"{len(poses.camera.counts())} camera(s), from {', '.join(config.source.paths)}"
         )
+        if config.source.extra_2d:
+            extra_2d = read_extra_2d(config.source.extra_2d, request)
+            others = sum(count for record in extra_2d.provenance for count in record["of_no_use"].values())
+            monitor.message(
+                f"{len(extra_2d):,} extra 2D poses (and {others:,} too small, too far out or with too few joints), "
+                f"from {', '.join(config.source.extra_2d)}"
+            )
         if overwrite and path.exists():  # only now: a source that cannot be read must not cost the old run
             folder.remove()
-    train(config, poses, folder, monitor)
+    train(config, poses, folder, monitor, extra_2d)
     info = folder.info()
     monitor.message(f"Done: {path} (best epoch {info['best_epoch']} of {info['epochs']}).")
     monitor.message("Next: poseaug-gen export --n 1000000 --out aug.h5")
+
+
+def default_source() -> str:
+    """The folder of the user's poses, or the built-in source where it holds none."""
+    from poseaug_gen.sources import BUILT_IN, candidates
+
+    return DATA if candidates(Path(DATA)) else BUILT_IN
+
+
+def _what_was_taken(source: str) -> str:
+    if source == DATA:
+        return f"No --source was named: taking the poses in {DATA}/."
+    return f"No --source was named and {DATA}/ holds no poses: taking the built-in source, {source}."
+
+
+def request_of(config: Config) -> Request:
+    """How a configuration wants its poses read."""
+    source = config.source
+    return request_from(
+        skeleton=source.skeleton,
+        rig=source.rig,
+        views=source.views,
+        joints=source.joints,
+        unit=source.unit,
+        up=source.up,
+        rows=source.rows,
+        seed=config.run.seed,
+    )
 
 
 def default_name(config: Config, preset: str | None) -> str:

@@ -5,85 +5,70 @@ A format is a module that recognises a file by its content and reads it; :data:`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from poseaug_gen.camera import Camera
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.poses import PoseSet, concatenate
-from poseaug_gen.skeleton import Skeleton
-from poseaug_gen.sources import canonical, npz
-from poseaug_gen.sources.rigs import load_rig
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of file that holds poses.
-
-    Attributes:
-        name: how errors and lists call it.
-        description: what such a file holds, for a person who wants to write one.
-        recognises: whether a file is one, by its content. Raises a PoseAugError where it is a damaged one.
-        read: the poses of such a file for a skeleton; the cameras are the rig's (none: no rig was given).
-    """
-
-    name: str
-    description: str
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, Skeleton, Sequence[Camera]], PoseSet]
-
+from poseaug_gen.sources import (
+    acclaim,
+    bvh,
+    c3d_file,
+    canonical,
+    mmpose,
+    mpi_inf_3dhp,
+    mpi_inf_3dhp_npz,
+    npz,
+    threedpw,
+    videopose3d,
+)
+from poseaug_gen.sources.anatomy.source import NAME as BUILT_IN
+from poseaug_gen.sources.anatomy.source import see_crowd
+from poseaug_gen.sources.formats import Format, Request
 
 # The first that recognises a file reads it, so a special format stands before a general one.
 FORMATS: tuple[Format, ...] = (
-    Format(
-        "npz, world poses",
-        "positions (rows, joints, 3) in metres, z up; seen by a --rig",
-        npz.holds_world_poses,
-        npz.read_world,
-    ),
-    Format(
-        "npz, camera-frame poses",
-        "positions_3d (rows, joints, 3) in metres, with intrinsics (rows, 9) and image_size (rows, 2)",
-        npz.holds_camera_poses,
-        npz.read_camera,
-    ),
-    Format(
-        "poseaug-gen poses",
-        "the poses.h5 of a run",
-        canonical.holds_pose_set,
-        canonical.read_pose_set,
-    ),
-    Format(
-        "HDF5, camera-frame poses",
-        "positions_3d (rows, joints, 3) in metres, with intrinsics (rows, 9) and image_size (rows, 2)",
-        canonical.holds_camera_poses,
-        canonical.read_camera,
-    ),
+    *videopose3d.FORMATS,
+    *mmpose.FORMATS,
+    *mpi_inf_3dhp.FORMATS,
+    *mpi_inf_3dhp_npz.FORMATS,
+    *threedpw.FORMATS,
+    *bvh.FORMATS,
+    *acclaim.FORMATS,
+    *c3d_file.FORMATS,
+    *npz.FORMATS,
+    *canonical.FORMATS,
 )
+PICTURES = (".jpg", ".jpeg", ".png", ".avi", ".mp4")
 
 
-def read_sources(paths: Sequence[str | Path], rig: str, skeleton: Skeleton) -> PoseSet:
+def read_sources(paths: Sequence[str | Path], request: Request) -> PoseSet:
     """The poses of files and folders, as one set.
 
     Args:
-        paths: files, or folders of them (:func:`source_files`).
-        rig: ``FILE:NAME`` of the virtual cameras that see world poses; empty: none.
+        paths: files, folders of them (:func:`source_files`), and ``anatomy``, the built-in source.
 
     Raises:
         PoseAugError: a file is missing, of no known format, or does not hold what its format should.
     """
-    cameras = load_rig(rig) if rig else ()
-    files = [found for path in paths for found in source_files(Path(path))]
-    if not files:
+    if not paths:
         raise PoseAugError("no source of poses was given; name a file or a folder with --source")
-    return concatenate([format.read(path, skeleton, cameras) for path, format in files])
+    return concatenate([poses for path in paths for poses in _read(path, request)])
+
+
+def _read(path: str | Path, request: Request) -> Iterator[PoseSet]:
+    if path == BUILT_IN:
+        yield see_crowd(request)
+        return
+    for file, format in source_files(Path(path)):
+        yield format.read(file, request)
 
 
 def source_files(path: Path) -> list[tuple[Path, Format]]:
-    """A file and its format; of a folder, every file in it that is of a known format, by name.
+    """A file and its format; of a folder, every file in it or below that is of a known format, by name.
 
-    Subfolders, README.md and names that begin with a dot are passed over, as is what no format recognises.
+    README.md, pictures, videos, names that begin with a dot and what is below such are passed over, as is what no
+    format recognises, and what another file's reader takes in.
 
     Raises:
         PoseAugError: there is no such file, no format recognises it, or the folder holds none.
@@ -93,17 +78,25 @@ def source_files(path: Path) -> list[tuple[Path, Format]]:
     try:
         if not path.is_dir():
             return [(path, _format_of(path))]
-        names = [p for p in sorted(path.iterdir()) if p.is_file() and not _passed_over(p)]
-        found = [(p, format) for p in names if (format := _recognised(p))]
+        found = [(p, format) for p in candidates(path) if (format := _recognised(p))]
+        taken = {companion for p, format in found for companion in format.companions(p)}
     except OSError as error:
         raise PoseAugError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error
     if not found:
         raise PoseAugError(f"{path}: no file in this folder is of a known format; {_known_formats()}")
-    return found
+    return [(p, format) for p, format in found if p not in taken]
+
+
+def candidates(folder: Path) -> list[Path]:
+    """The files of a folder that may hold poses, by name: none where there is no such folder."""
+    inside = (p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.is_file())
+    return [folder / p for p in inside if not _passed_over(p)]
 
 
 def _passed_over(path: Path) -> bool:
-    return path.name.startswith(".") or path.name == "README.md"
+    """Whether a file of a folder (its path from there) is looked into at all: a million pictures are not."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return hidden or path.name == "README.md" or path.suffix.lower() in PICTURES
 
 
 def _format_of(path: Path) -> Format:
@@ -118,4 +111,4 @@ def _recognised(path: Path) -> Format | None:
 
 
 def _known_formats() -> str:
-    return "known: " + "; ".join(f"{format.name} ({format.description})" for format in FORMATS)
+    return f"known are {', '.join(format.name for format in FORMATS)}; poseaug-gen sources says what each holds"

@@ -52,7 +52,7 @@ def test_every_command_says_the_same_of_itself_in_both_places():
         (["train", "--estimator", "videopos"], 2, "did you mean 'videopose'"),
         (["train", "--skeleton", "h36m61", "--source", "."], 1, "h36m17"),
         (["train", "--preset", "quickly"], 2, "quick"),
-        (["train"], 1, "--source"),
+        (["train", "--source", "."], 1, "no file in this folder"),
         (["export", "--n", "10"], 1, "poseaug-gen train"),
         (["export", "--n", "ten"], 2, "ten"),
         (["export", "--n", "0"], 2, "export.n"),
