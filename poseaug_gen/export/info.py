@@ -57,6 +57,8 @@ def describe(path: Path, request: Request) -> Description:
         if str(path) == BUILT_IN and not path.exists():
             poses = read_sources([BUILT_IN], replace(request, rows=BUILT_IN_ROWS))
             return Description({"kind": "built-in source", **pose_facts(poses)}, poses)
+        if not path.exists():
+            raise PoseAugError(f"{path}: there is no such file or folder; check the path")
         if path.is_dir() or _is_export(path):
             return describe_export(find(path))
         return describe_poses(path, request)
