@@ -3,27 +3,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-shared=${POSEAUG_SHARED:-../shared}
-source=${DEMO_SOURCE:-$shared/data/cmu_everyday.npz} # 3D poses
-rig=${DEMO_RIG:-$shared/data/rigs.json:studio}       # FILE:NAME, the cameras that look at them
-rows=${DEMO_ROWS:-200000}                            # pairs to export
-preset=${DEMO_PRESET:-quick}                         # how long to train
-options=${DEMO_OPTIONS:-}                            # more options for `poseaug-gen train`
-folder=${DEMO_DIR:-.}                                # where outputs/ is written
-
-if [[ ! -e $source ]]; then
-    echo "There are no poses at $source: give the demo yours with make demo DEMO_SOURCE=poses.npz DEMO_RIG=rigs.json:studio." >&2
-    exit 1
-fi
+source=${DEMO_SOURCE:-}                   # your 3D poses; none: what lies in data/, else the built-in source
+rig=${DEMO_RIG:-studio}                   # the cameras that look at them: studio, ring or FILE:NAME
+rows=${DEMO_ROWS:-200000}                 # pairs to export
+preset=${DEMO_PRESET:-quick}              # how long to train
+options=${DEMO_OPTIONS:-}                 # more options for `poseaug-gen train`
+folder=${DEMO_DIR:-.}                     # where outputs/ is written
 
 # Absolute, because the commands below run in $folder.
-source=$(realpath "$source")
-rig=$(realpath "${rig%:*}"):${rig##*:}
+[[ -z $source || $source == anatomy ]] || source=$(realpath "$source")
+[[ $rig != *.json* ]] || rig=$(realpath "${rig%:*}"):${rig##*:}
 mkdir -p "$folder/outputs"
 cd "$folder"
 
 # shellcheck disable=SC2086 # $options is several words
-poseaug-gen train --source "$source" --rig "$rig" --preset "$preset" $options
+poseaug-gen train ${source:+--source "$source"} --rig "$rig" --preset "$preset" $options
 poseaug-gen export --n "$rows" --out outputs/demo.h5 --overwrite
 poseaug-gen verify outputs/demo.h5
 
