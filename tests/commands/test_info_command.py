@@ -153,7 +153,7 @@ def test_a_picture_is_written_and_the_facts_stay_alone_on_stdout(camera_file: Po
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["none.npz"], 1, "none.npz: missing"),
+        (["none.npz"], 1, "none.npz: there is no such file"),
         (["notes.txt"], 1, "notes.txt: not of a known format"),
         (["half.npz"], 1, "half.npz: not a whole"),
         (["empty"], 1, "neither a run folder"),

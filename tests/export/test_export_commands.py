@@ -69,7 +69,7 @@ def test_verify_exits_with_1_and_the_row(fake_run: RunFolder) -> None:
         (("export", "--n", "0"), 2, "export.n = 0 must be"),
         (("export", "--n", "many"), 2, "not a valid integer"),
         (("verify", "aug.h5"), 1, "aug.h5: missing"),
-        (("info", "aug.h5"), 1, "aug.h5: missing"),
+        (("info", "aug.h5"), 1, "aug.h5: there is no such file"),
         (("info", "."), 1, "neither a run folder"),
     ],
 )

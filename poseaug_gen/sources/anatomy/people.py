@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -27,7 +28,7 @@ from poseaug_gen.sources.views import WANDER
 
 GROUP = 256  # bodies that do one thing: enough for NumPy to be quick, few enough for many kinds of arms
 PEOPLE = 200  # bodies of which each pose has one
-TRIES = 12  # rounds of drawing anew those that touch themselves or leave their joints' limits
+TRIES = 8  # rounds after which other arms are tried, where few bodies can do what was asked
 SPARE = 6  # quarters of a group that a round draws: most groups are then full after one
 
 _PAIRED = ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist", "hand", "eye", "ear")
@@ -98,22 +99,20 @@ def _group(
 def _rounds(
     activity: Activity, bodies: Bodies, limits: Limits, rng: np.random.Generator, size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Joints]]:
-    """Rounds of bodies that do an activity, and which of them are possible; at last all are taken as they are."""
-    for attempt in range(TRIES + 1):
+    """Rounds without end of bodies that do an activity, and which of them are possible."""
+    for attempt in count():
         who = rng.integers(len(bodies), size=SPARE * size // 4, dtype=np.int32)
         lengths = {name: values[who] for name, values in bodies.lengths.items()}
         theirs = limits.take(who)
         draw = Draw(rng, len(who))
         plan = activity.plan(draw, lengths)
-        if attempt == 0:
+        if attempt % TRIES == 0:
             arms = _kinds_of_arms(activity, rng)
         _move_arms(arms, draw, plan, lengths)
         plan.angles = clamp(plan.angles, theirs)
         joints, thorax = carry_out(plan, lengths)
         possible = free_of_contact(joints, plan.pelvis, thorax, bodies.stature[who])
         possible &= within_reach(joints, plan.pelvis, thorax, theirs)
-        if attempt == TRIES:
-            possible[:] = True
         yield possible, who, _somewhere(joints, draw)
 
 
