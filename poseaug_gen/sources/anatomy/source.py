@@ -14,7 +14,8 @@ from poseaug_gen.sources.joints import to_skeleton
 NAME = "anatomy"  # as --source names it
 CITATION = (
     "Proportions: NCD-RisC 2016, de Leva 1996, Gordon et al. 1989 and 2014. Ranges of motion: Soucie et al. 2011, "
-    "Boone and Azen 1979, Youdas et al. 1992, Troke et al. 2005. Gait: Winter 2009."
+    "Boone and Azen 1979, Youdas et al. 1992, Troke et al. 2005. Gait: Schwartz et al. 2008, Fukuchi et al. 2017. "
+    "All of them: the tables beside poseaug_gen/sources/anatomy."
 )
 
 
