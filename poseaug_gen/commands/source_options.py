@@ -14,8 +14,6 @@ from poseaug_gen.errors import BadConfigError, nearest
 if TYPE_CHECKING:
     from poseaug_gen.sources.formats import Request
 
-RIG = "studio"
-VIEWS = "each"
 AUTO = "auto"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -79,7 +77,8 @@ def request_from(
         BadConfigError: there is no such unit.
         PoseAugError: there is no such skeleton, rig or table of joints, or it does not hold what it should.
     """
-    from poseaug_gen.skeleton import DEFAULT_SKELETON, load_skeleton
+    from poseaug_gen.config import SourceSettings
+    from poseaug_gen.skeleton import load_skeleton
     from poseaug_gen.sources.formats import Request
     from poseaug_gen.sources.joints import joint_names
     from poseaug_gen.sources.rigs import load_rig
@@ -87,12 +86,13 @@ def request_from(
 
     if unit and unit not in (AUTO, *UNITS):
         raise BadConfigError(f"--unit {unit}: not a unit; {nearest(unit, (AUTO, *UNITS))}")
+    usual = SourceSettings()
     request = Request(
-        skeleton=load_skeleton(skeleton or DEFAULT_SKELETON),
-        rig=load_rig(rig or RIG, "one" if views == "one" else "each"),
+        skeleton=load_skeleton(skeleton or usual.skeleton),
+        rig=load_rig(rig or usual.rig, "one" if (views or usual.views) == "one" else "each"),
         names=joint_names(Path(joints)) if joints else joint_names(),
-        unit=unit or AUTO,
-        up=up or AUTO,
+        unit=unit or usual.unit,
+        up=up or usual.up,
         seed=seed or 0,
     )
     return request if rows is None else replace(request, rows=rows)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 
-from poseaug_gen.sources.anatomy.frames import Vectors
+from poseaug_gen.sources.anatomy.frames import Scalars, Vectors
 from poseaug_gen.sources.anatomy.kinematics import SIDES, Joints
-
-if TYPE_CHECKING:
-    from poseaug_gen.sources.anatomy.plan import Plan
 
 # Share of the body's mass, and where on the way from one joint to the other the segment's centre lies: de Leva 1996,
 # table 4, means of men and women (trunk between mid-shoulder and mid-hip; each limb segment for one side).
@@ -23,6 +20,10 @@ LIMBS = (
     ("hip", "knee", 0.1447, 0.385),
     ("knee", "ankle", 0.0457, 0.443),
     ("ankle", "toe", 0.0133, 0.42),
+)
+ARM, LEG = (
+    sum(mass for start, _, mass, _ in LIMBS if start in of)
+    for of in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 )
 
 
@@ -39,28 +40,26 @@ def centre_of_mass(joints: Joints) -> Vectors:
     return moment / np.float32(total)
 
 
-def upper_centre_of_mass(joints: Joints, plan: Plan, over: Vectors) -> Vectors:
+def upper_centre_of_mass(joints: Joints, ankles: Mapping[str, tuple[Scalars, Scalars]], over: Vectors) -> Vectors:
     """The centre of mass of a body whose limbs are not placed yet, its pelvis at ``over``.
 
     Arms count as if they hung from the shoulders, legs as straight from hip to where the foot will be (or to the
     floor under it).
+
+    Args:
+        ankles: by side, forward and left, of those that will be somewhere.
     """
-    arm, leg = (sum(mass for start, _, mass, _ in LIMBS if start in names) for names in (_ARM, _LEG))
-    total = TRUNK[2] + HEAD[2] + 2 * arm + 2 * leg
+    total = TRUNK[2] + HEAD[2] + 2 * ARM + 2 * LEG
     moment = np.float32(TRUNK[2]) * _between(joints["hip"], joints["thorax"], TRUNK[3]) + over * np.float32(TRUNK[2])
     moment += np.float32(HEAD[2]) * (_between(joints["skull"], joints["vertex"], HEAD[3]) + over)
     for side in SIDES:
-        moment += np.float32(arm) * (joints[f"{side}_shoulder"] + over)
+        moment += np.float32(ARM) * (joints[f"{side}_shoulder"] + over)
         hip = joints[f"{side}_hip"] + over
-        foot = plan.feet.get(side)
         ankle = hip.copy()
-        if foot is not None:
-            ankle[:, 0], ankle[:, 1] = foot.forward, foot.left
-        moment += np.float32(leg) * _between(hip, ankle, 0.42)
+        if side in ankles:
+            ankle[:, 0], ankle[:, 1] = ankles[side]
+        moment += np.float32(LEG) * _between(hip, ankle, 0.42)
     return moment / np.float32(total)
-
-
-_ARM, _LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
 
 
 def _between(start: Vectors, end: Vectors, along: float) -> Vectors:

@@ -56,11 +56,20 @@ def trunk(pelvis: Frame, lengths: Lengths, angles: Angles) -> tuple[Joints, Fram
 
 def _half(frame: Frame, angles: Angles, part: str) -> Frame:
     """The frame turned by half of a part's flexion, bend and twist."""
-    for turn, motion in ((frame.bend, "flexion"), (frame.lean, "bend"), (frame.twist, "twist")):
+    for turn, motion in ((Frame.bend, "flexion"), (Frame.lean, "bend"), (Frame.twist, "twist")):
         angle = angles.get(f"{part}_{motion}")
         if angle is not None:
-            frame = getattr(frame, turn.__name__)(angle / 2)
+            frame = turn(frame, angle / 2)
     return frame
+
+
+def _turned(frame: Frame, angles: Angles, side: str, joint: str) -> Frame:
+    """The frame of a limb that hangs from a ball joint, hip or shoulder: flexed, abducted, turned about itself."""
+    sign, zero = SIDES[side], _full(frame, np.float32(0))
+    flexion, abduction, rotation = (
+        angles.get(f"{side}_{joint}_{motion}", zero) for motion in ("flexion", "abduction", "rotation")
+    )
+    return frame.bend(-flexion).lean(sign * abduction).twist(-sign * rotation)
 
 
 def _full(frame: Frame, angle: np.float32) -> Scalars:
@@ -83,12 +92,8 @@ def _shoulder(thorax: Frame, lengths: Lengths, angles: Angles, side: str) -> Vec
 
 def arm(shoulder: Vectors, thorax: Frame, lengths: Lengths, angles: Angles, side: str) -> Joints:
     """Elbow, wrist and hand of an arm given by its angles."""
-    sign = SIDES[side]
     zero = _full(thorax, np.float32(0))
-    flexion, abduction, rotation = (
-        angles.get(f"{side}_shoulder_{motion}", zero) for motion in ("flexion", "abduction", "rotation")
-    )
-    upper = thorax.bend(-flexion).lean(sign * abduction).twist(-sign * rotation)
+    upper = _turned(thorax, angles, side, "shoulder")
     elbow = shoulder - lengths["upper_arm"][:, None] * upper.up
     lower = upper.bend(-angles.get(f"{side}_elbow_flexion", zero))
     wrist = elbow - lengths["forearm"][:, None] * lower.up
@@ -119,12 +124,8 @@ def hips(pelvis: Frame, lengths: Lengths) -> Joints:
 
 def leg(hip: Vectors, pelvis: Frame, lengths: Lengths, angles: Angles, side: str) -> Joints:
     """Knee, ankle, heel and toe of a leg given by its angles."""
-    sign = SIDES[side]
     zero = _full(pelvis, np.float32(0))
-    flexion, abduction, rotation = (
-        angles.get(f"{side}_hip_{motion}", zero) for motion in ("flexion", "abduction", "rotation")
-    )
-    thigh = pelvis.bend(-flexion).lean(sign * abduction).twist(-sign * rotation)
+    thigh = _turned(pelvis, angles, side, "hip")
     knee = hip - lengths["thigh"][:, None] * thigh.up
     shank = thigh.bend(angles.get(f"{side}_knee_flexion", zero))
     ankle = knee - lengths["shank"][:, None] * shank.up

@@ -142,8 +142,9 @@ def _over_support(plan: Plan, joints: Joints, lengths: Lengths) -> Vectors:
         ahead = lengths["foot_length"] / 4
         middle[:, 0] += (foot.forward + ahead * np.cos(foot.out)) / len(feet)
         middle[:, 1] += foot.left / len(feet)
+    ankles = {side: (foot.forward, foot.left) for side, foot in plan.feet.items()}
     over = middle.copy()
     for _ in range(3):  # legs weigh a third of the body and move with the pelvis: three rounds settle it to millimetres
-        centre = upper_centre_of_mass(joints, plan, over)
+        centre = upper_centre_of_mass(joints, ankles, over)
         over[:, :2] += middle[:, :2] - centre[:, :2]
     return over
