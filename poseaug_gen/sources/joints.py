@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float, Shaped
 
 from poseaug_gen.errors import PoseAugError, nearest
 from poseaug_gen.skeleton import Skeleton, canonical_name
@@ -159,18 +159,6 @@ def to_skeleton(
             else:
                 result[:, joint] = np.einsum("k,nkd->nd", row[used], values[:, used].astype(np.float64))
     return result
-
-
-def visible_in_skeleton(
-    visible: Bool[np.ndarray, "rows file_joints"],
-    joints: Sequence[str],
-    skeleton: Skeleton,
-    names: JointNames,
-    where: str,
-) -> Bool[np.ndarray, "rows joints"]:
-    """Which of the skeleton's joints are known: those whose parts all are. Raises as :func:`matrix`."""
-    parts = matrix(joints, skeleton, names, where) != 0
-    return np.stack([visible[:, part].all(1) for part in parts], -1)
 
 
 def _only_one(place: int, count: int) -> Row:

@@ -28,7 +28,7 @@ from poseaug_gen.sources.fields import Fields, strings
 from poseaug_gen.sources.formats import Format, Request
 from poseaug_gen.sources.h36m_cameras import CITATION, LICENCE, h36m_cameras
 from poseaug_gen.sources.placing import residuals
-from poseaug_gen.sources.safe_npz import looks_like_zip, members, read_members
+from poseaug_gen.sources.safe_npz import first_entry, read_members
 
 CAMERAS = "cameras.pkl"
 LAYOUT = "h36m17"
@@ -71,21 +71,18 @@ class _Images:
 
 def holds_poses(path: Path) -> bool:
     """Whether the file is a .npz with MMPose's ``imgname`` and ``S``, of images of Human3.6M."""
-    return _has(path, {"imgname", "S"})
+    return _names_human36m(path, "S")
 
 
 def holds_detections(path: Path) -> bool:
     """Whether the file is a .npz with MMPose's ``imgname`` and ``part``, of images of Human3.6M."""
-    return _has(path, {"imgname", "part"})
+    return _names_human36m(path, "part")
 
 
-def _has(path: Path, names: set[str]) -> bool:
-    if not looks_like_zip(path) or not names <= set(members(path)):
-        return False
-    images = read_members(path, ("imgname",))["imgname"]
-    if images.ndim != 1 or not len(images):
-        return False
-    return _IMAGE.fullmatch(_base(str(strings(images[:1], "imgname", str(path))[0]))) is not None
+def _names_human36m(path: Path, beside: str) -> bool:
+    """Whether the first image that a file names is of Human3.6M, and it has the member ``beside`` too."""
+    first = first_entry(path, ("imgname", beside))
+    return first is not None and _IMAGE.fullmatch(_base(str(strings(first, "imgname", str(path))[0]))) is not None
 
 
 def read(path: Path, request: Request) -> PoseSet:

@@ -24,7 +24,7 @@ from poseaug_gen.sources.formats import Format, Request
 from poseaug_gen.sources.mpi_inf_3dhp_cameras import published
 from poseaug_gen.sources.mpi_inf_3dhp_rows import CITATION, LICENCE, OWNER, SeenBy, annotated_set, person
 from poseaug_gen.sources.placing import LARGEST_RESIDUAL, absolute, residuals
-from poseaug_gen.sources.safe_npz import looks_like_zip, members, read_members
+from poseaug_gen.sources.safe_npz import first_entry, looks_like_zip, members, read_members
 
 # Valid frames of TS1 to TS6: the README of the test set's own evaluation.
 TEST_FRAMES = (603, 540, 505, 553, 276, 452)
@@ -117,13 +117,11 @@ def _view(folder: str) -> _View | None:
 
 def holds_spin(path: Path) -> bool:
     """Whether the file is a .npz with SPIN's ``imgname``, ``part`` and ``S``, of images of MPI-INF-3DHP."""
-    if not looks_like_zip(path) or not {"imgname", "part", "S"} <= set(members(path)):
+    first = first_entry(path, ("imgname", "part", "S"))
+    if first is None:
         return False
-    names = read_members(path, ("imgname",))["imgname"]
-    if names.ndim != 1 or not len(names):
-        return False
-    (first,) = strings(names[:1], "imgname", str(path))
-    return _view(str(first).rpartition("/")[0]) is not None
+    (name,) = strings(first, "imgname", str(path))
+    return _view(str(name).rpartition("/")[0]) is not None
 
 
 def read_spin(path: Path, request: Request) -> PoseSet:

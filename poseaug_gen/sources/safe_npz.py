@@ -79,6 +79,30 @@ def read_members(path: Path, names: Iterable[str]) -> dict[str, Shaped[np.ndarra
         return {name: _read(archive, path, name) for name in names if name + SUFFIX in present}
 
 
+def first_entry(path: Path, names: Iterable[str]) -> Shaped[np.ndarray, "1"] | None:
+    """The first entry of the first of the named members, a list, and no more of it; to recognise a format by.
+
+    None where the file is no .npz, lacks one of the members, or the list is none or empty.
+
+    Raises:
+        PoseAugError: the file is not a whole .npz, or the member is not what its header says.
+    """
+    names = list(names)
+    if not looks_like_zip(path):
+        return None
+    with _opened(path) as archive:
+        if not {name + SUFFIX for name in names} <= set(archive.namelist()):
+            return None
+        with _member(archive, path, names[0]) as (file, length):
+            dtype, shape, _ = _plain_header(file, length, path, names[0])
+            if len(shape) != 1 or not shape[0]:
+                return None
+            entry = file.read(dtype.itemsize)
+            if len(entry) < dtype.itemsize:
+                raise EOFError("it ends early")
+            return np.frombuffer(entry, dtype=dtype)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
@@ -92,24 +116,30 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _read(archive: zipfile.ZipFile, path: Path, name: str) -> Shaped[np.ndarray, "..."]:
     """One array, after its sizes were found to agree."""
-    where = f"{path}: {name!r}"
     with _member(archive, path, name) as (file, length):
-        dtype, shape, fortran = _header(file, where)
-        if dtype.hasobject:
-            raise PoseAugError(
-                f"{where} holds pickled Python objects, which could run any program and are never loaded; "
-                f"save it as an array of numbers or strings"
-            )
-        if dtype.kind not in "biufSU" or dtype.itemsize == 0 or dtype.shape or any(side < 0 for side in shape):
-            raise PoseAugError(f"{where} is {dtype} of shape {shape}; save it as an array of numbers or strings")
-        size, following = math.prod(shape) * dtype.itemsize, length - file.tell()
-        if size != following:
-            raise PoseAugError(
-                f"{path}: the header of {name!r} claims {size:,} bytes of {dtype} {shape}, "
-                f"but {following:,} follow; write the file again"
-            )
-        data = _exactly(file, size)
+        dtype, shape, fortran = _plain_header(file, length, path, name)
+        data = _exactly(file, math.prod(shape) * dtype.itemsize)
     return data.view(dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _plain_header(file: ZipExtFile, length: int, path: Path, name: str) -> tuple[np.dtype, tuple[int, ...], bool]:
+    """As :func:`_header`, of an array of numbers or strings that is as long as what follows."""
+    where = f"{path}: {name!r}"
+    dtype, shape, fortran = _header(file, where)
+    if dtype.hasobject:
+        raise PoseAugError(
+            f"{where} holds pickled Python objects, which could run any program and are never loaded; "
+            f"save it as an array of numbers or strings"
+        )
+    if dtype.kind not in "biufSU" or dtype.itemsize == 0 or dtype.shape or any(side < 0 for side in shape):
+        raise PoseAugError(f"{where} is {dtype} of shape {shape}; save it as an array of numbers or strings")
+    size, following = math.prod(shape) * dtype.itemsize, length - file.tell()
+    if size != following:
+        raise PoseAugError(
+            f"{path}: the header of {name!r} claims {size:,} bytes of {dtype} {shape}, "
+            f"but {following:,} follow; write the file again"
+        )
+    return dtype, shape, fortran
 
 
 def read_object(path: Path, name: str) -> Any:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.skeleton import Skeleton, load_skeleton
-from poseaug_gen.sources.joints import joint_names, matrix, partial_matrix, spelling, to_skeleton, visible_in_skeleton
+from poseaug_gen.sources.assemble_2d import on_skeleton
+from poseaug_gen.sources.formats import Request
+from poseaug_gen.sources.joints import joint_names, matrix, partial_matrix, spelling, to_skeleton
 
 BUILT_IN = ("h36m16", "h36m17", "coco17")
 H36M16 = load_skeleton("h36m16")
@@ -302,7 +304,7 @@ def test_a_missing_joint_spoils_only_what_is_made_of_it():
     pose[0, joints.index("l_ear")] = np.nan
     seen = np.isfinite(pose).all(-1)
     got = to_skeleton(pose, joints, H36M16, joint_names(), "x")
-    visible = visible_in_skeleton(seen, joints, H36M16, joint_names(), "x")
+    _, visible = on_skeleton(pose[..., :2], seen, joints, Request(H36M16))
     np.testing.assert_array_equal(np.isfinite(got).all(-1), visible)
     assert [H36M16.joints[j] for j in np.flatnonzero(~visible[0])] == ["head"]
     assert visible[1:].all()

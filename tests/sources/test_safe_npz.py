@@ -14,7 +14,7 @@ from object_npz import object_header, object_member, write_members
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.sources import safe_npz
-from poseaug_gen.sources.safe_npz import holds_object, members, read_members, read_object
+from poseaug_gen.sources.safe_npz import first_entry, holds_object, members, read_members, read_object
 
 NAMES = ("a", "b", "c")
 
@@ -238,3 +238,18 @@ def test_a_damaged_header_is_an_error_or_is_read(tmp_path, data):
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(PoseAugError, match=r"none\.npz: there is no such file"):
         members(tmp_path / "none.npz")
+
+
+def test_a_format_is_told_by_the_first_entry_of_a_list(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, names=np.array(["S1/a.jpg", "b"]), none=np.array([], dtype=str), square=np.eye(2), one=np.array("x"))
+    assert first_entry(path, ("names", "square")).tolist() == ["S1/a.jpg"]
+    for name in ("none", "square", "one"):  # an empty list, and no lists
+        assert first_entry(path, (name,)) is None
+    assert first_entry(path, ("names", "missing")) is None
+    (tmp_path / "text").write_text("names")
+    assert first_entry(tmp_path / "text", ("names",)) is None
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"(2,), }", b"(9,), }"))
+    with pytest.raises(PoseAugError, match="Bad CRC"):
+        first_entry(path, ("names",))
