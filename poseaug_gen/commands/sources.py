@@ -124,8 +124,8 @@ def listed() -> dict[str, list[Entry]]:
 
 
 def _entry(format: Any) -> Entry:
-    """What a format says of itself; those of 2D poses have no owner but who made the file."""
-    return {key: said for key in ("name", *SAID) if (said := getattr(format, key, ""))}
+    """What a format says of itself."""
+    return {key: said for key in ("name", *SAID) if (said := getattr(format, key))}
 
 
 def _print(lists: dict[str, list[Entry]]) -> None:

@@ -27,7 +27,7 @@ from poseaug_gen.sources.anatomy.source import see_crowd
 from poseaug_gen.sources.formats import Format, Request
 
 # The first that recognises a file reads it, so a special format stands before a general one.
-FORMATS: tuple[Format, ...] = (
+FORMATS: tuple[Format[PoseSet], ...] = (
     *videopose3d.FORMATS,
     *mmpose.FORMATS,
     *mpi_inf_3dhp.FORMATS,
@@ -64,7 +64,7 @@ def _read(path: str | Path, request: Request) -> Iterator[PoseSet]:
         yield format.read(file, request)
 
 
-def source_files(path: Path) -> list[tuple[Path, Format]]:
+def source_files(path: Path) -> list[tuple[Path, Format[PoseSet]]]:
     """A file and its format; of a folder, every file in it or below that is of a known format, by name.
 
     README.md, pictures, videos, names that begin with a dot and what is below such are passed over, as is what no
@@ -99,14 +99,14 @@ def _passed_over(path: Path) -> bool:
     return hidden or path.name == "README.md" or path.suffix.lower() in PICTURES
 
 
-def _format_of(path: Path) -> Format:
+def _format_of(path: Path) -> Format[PoseSet]:
     found = _recognised(path)
     if found is None:
         raise PoseAugError(f"{path}: not of a known format; {_known_formats()}")
     return found
 
 
-def _recognised(path: Path) -> Format | None:
+def _recognised(path: Path) -> Format[PoseSet] | None:
     return next((format for format in FORMATS if format.recognises(path)), None)
 
 

@@ -7,7 +7,6 @@ A format recognises a file by its content and reads it; :data:`FORMATS_2D` is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +26,10 @@ from poseaug_gen.sources import (
     videopose3d,
 )
 from poseaug_gen.sources.assemble_2d import usable
-from poseaug_gen.sources.formats import Request
+from poseaug_gen.sources.formats import Format, Request
 
 # Positions on the normalised image plane, which joints are known, and the record of their origin.
 Detections = tuple[Float[np.ndarray, "rows joints 2"], Bool[np.ndarray, "rows joints"], Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Format2D:
-    """A kind of file that holds 2D poses.
-
-    Attributes:
-        name, description: how errors and lists call it, and what such a file holds.
-        recognises: whether a file is one, by its content. Raises a PoseAugError where it is a damaged one.
-        read: the poses of such a file, of use or not.
-        owner, licence, citation: who publishes such files, where that is not said of them as files of 3D poses.
-    """
-
-    name: str
-    description: str
-    recognises: Callable[[Path], bool]
-    read: Callable[[Path, Request], Poses2D]
-    owner: str = ""
-    licence: str = ""
-    citation: str = ""
 
 
 def _poses_of(detections: Callable[[Path, Request], Detections]) -> Callable[[Path, Request], Poses2D]:
@@ -68,24 +47,24 @@ def _of_mpi_inf_3dhp(path: Path) -> bool:
 
 
 # The first that recognises a file reads it, so a special format stands before a general one.
-FORMATS_2D = (
-    Format2D("poseaug-gen 2D poses", "the extra_2d.h5 of a run", canonical_2d.recognises, canonical_2d.read),
-    Format2D("VideoPose3D's 2D poses", "data_2d_*.npz", videopose3d.holds_keypoints, videopose3d.read_2d),
-    Format2D("MMPose's Human3.6M", "h36m_*.npz", mmpose.holds_detections, _poses_of(mmpose.detections)),
-    Format2D(
+FORMATS_2D: tuple[Format[Poses2D], ...] = (
+    Format("poseaug-gen 2D poses", "the extra_2d.h5 of a run", canonical_2d.recognises, canonical_2d.read),
+    Format("VideoPose3D's 2D poses", "data_2d_*.npz", videopose3d.holds_keypoints, videopose3d.read_2d),
+    Format("MMPose's Human3.6M", "h36m_*.npz", mmpose.holds_detections, _poses_of(mmpose.detections)),
+    Format(
         "MPI-INF-3DHP",
         "PoseAug's test_3dhp.npz or SPIN's mpi_inf_3dhp_*.npz",
         _of_mpi_inf_3dhp,
         _poses_of(mpi_inf_3dhp_npz.detections),
     ),
-    Format2D("3DPW", "a sequence's .pkl", threedpw.recognises, _poses_of(threedpw.detections)),
-    Format2D(
+    Format("3DPW", "a sequence's .pkl", threedpw.recognises, _poses_of(threedpw.detections)),
+    Format(
         "npz, 2D poses",
         "positions_2d (rows, joints, 2), in pixels with image_size or normalised without; visible or confidence",
         npz_2d.recognises,
         npz_2d.read,
     ),
-    Format2D(
+    Format(
         "COCO keypoints",
         "JSON with images, categories and annotations with keypoints, or detections of that form",
         coco.recognises,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from poseaug_gen.poses import PoseSet
+from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.sources.joints import JointNames, joint_names
 from poseaug_gen.sources.rigs import Rig
+
+Poses = TypeVar("Poses", PoseSet, Poses2D)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ def no_companions(path: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Format:
-    """A kind of file that holds poses.
+class Format(Generic[Poses]):
+    """A kind of file that holds poses: a PoseSet, or Poses2D.
 
     Attributes:
         name: how errors and lists call it.
@@ -57,7 +61,7 @@ class Format:
     name: str
     description: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, Request], PoseSet]
+    read: Callable[[Path, Request], Poses]
     needs: str = ""
     owner: str = ""
     licence: str = ""
