@@ -1,6 +1,5 @@
 """The schedule: what trains when, what is saved, and that a killed run ends as an undisturbed one does."""
 
-import hashlib
 import json
 import signal
 import subprocess
@@ -11,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_runs import TINY, tiny, weights_hash
 
-from poseaug_gen.config import resolve
 from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources.canonical import write_poses
@@ -22,29 +21,6 @@ from poseaug_gen.training.monitor import Monitor
 from poseaug_gen.training.networks import Networks
 from poseaug_gen.training.pairs import Pairs
 from poseaug_gen.training.run_folder import RunFolder, newest_finished
-
-TINY = {
-    "estimator.channels": 16,
-    "augmentor.width": 16,
-    "augmentor.noise": 4,
-    "schedule.batch_size": 32,
-    "schedule.pretrain_epochs": 1,
-    "schedule.epochs": 4,
-    "schedule.warmup_epochs": 1,
-    "loss.pool_size": 64,
-    "run.preview_every": 0,
-    "run.device": "cpu",
-}
-
-
-def tiny(**options):
-    return resolve("quick", options=TINY | {key.replace("__", "."): value for key, value in options.items()})
-
-
-def weights_hash(folder: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*.safetensors")
-    }
 
 
 @pytest.fixture(scope="module")

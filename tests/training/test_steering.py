@@ -1,13 +1,12 @@
 """Extra 2D poses in training: they steer, what is missing tells nothing, and a run keeps them."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_runs
 import torch
 
-from poseaug_gen.config import resolve
 from poseaug_gen.models.augmentor import Augmentor
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.poses_2d import Poses2D
@@ -20,22 +19,10 @@ from poseaug_gen.training.pairs import Extra2D, Pairs, Real
 from poseaug_gen.training.run_folder import RunFolder
 
 CPU = torch.device("cpu")
-TINY = {
-    "estimator.channels": 16,
-    "augmentor.width": 16,
-    "augmentor.noise": 4,
-    "schedule.batch_size": 32,
-    "schedule.pretrain_epochs": 1,
-    "schedule.epochs": 2,
-    "schedule.warmup_epochs": 1,
-    "loss.pool_size": 64,
-    "run.preview_every": 0,
-    "run.device": "cpu",
-}
 
 
 def tiny(**options):
-    return resolve("quick", options=TINY | {key.replace("__", "."): value for key, value in options.items()})
+    return tiny_runs.tiny(**{"schedule__epochs": 2} | options)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +44,8 @@ def everywhere(poses: Poses2D) -> Poses2D:
     return Poses2D.of(poses.skeleton, poses.positions, np.ones_like(poses.visible), *poses.provenance)
 
 
-def weights_hash(folder: RunFolder) -> dict[str, str]:
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.path.rglob("*.safetensors")}
+def weights_hash(run: RunFolder) -> dict[str, str]:
+    return tiny_runs.weights_hash(run.path)
 
 
 # --- batches ----------------------------------------------------------------------------------------------

@@ -1,0 +1,31 @@
+"""Runs of seconds, whose weights can be compared."""
+
+import hashlib
+from pathlib import Path
+
+from poseaug_gen.config import Config, resolve
+
+TINY = {
+    "estimator.channels": 16,
+    "augmentor.width": 16,
+    "augmentor.noise": 4,
+    "schedule.batch_size": 32,
+    "schedule.pretrain_epochs": 1,
+    "schedule.epochs": 4,
+    "schedule.warmup_epochs": 1,
+    "loss.pool_size": 64,
+    "run.preview_every": 0,
+    "run.device": "cpu",
+}
+
+
+def tiny(**options) -> Config:
+    """Settings of a run of seconds, with others: ``schedule__epochs=2``."""
+    return resolve("quick", options=TINY | {key.replace("__", "."): value for key, value in options.items()})
+
+
+def weights_hash(folder: Path) -> dict[str, str]:
+    """The hash of every network that a run folder holds."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*.safetensors")
+    }
