@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from strategies import random_cameras, random_poses
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import builtin_or_random, light, random_cameras, random_poses
 from torch import Tensor, nn
 
 from poseaug_gen import config
@@ -21,6 +23,11 @@ every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 def build(name: str, skeleton: Skeleton, channels: int = CHANNELS, dropout: float = 0.3) -> nn.Module:
     torch.manual_seed(0)
     return build_estimator(name, skeleton, channels, dropout)
+
+
+def published(name: str) -> config.Config:
+    """The settings of the published schedule with this estimator."""
+    return config.resolve("paper", options={"estimator.name": name})
 
 
 def pairs(skeleton: Skeleton, rows: int) -> tuple[Tensor, Tensor]:
@@ -44,9 +51,10 @@ def test_the_root_is_a_zero_row(name, skeleton):
     assert lifted[:, 1:].ne(0).all()
 
 
-def test_semgcn_predicts_the_root_too(skeleton):
+@pytest.mark.parametrize("name", ["semgcn", "stgcn"])
+def test_graph_convolutions_predict_the_root_too(name, skeleton):
     seen, _ = pairs(skeleton, 5)
-    assert build("semgcn", skeleton)(seen)[:, 0].ne(0).all()
+    assert build(name, skeleton)(seen)[:, 0].ne(0).all()
 
 
 @every_estimator
@@ -93,12 +101,12 @@ def test_the_input_is_not_changed(name):
     assert torch.equal(seen, before)
 
 
-@every_estimator
-def test_every_parameter_and_the_input_get_finite_gradients(name, skeleton):
-    seen, target = pairs(skeleton, 8)
+def assert_finite_gradients(estimator: nn.Module, seen: Tensor, target: Tensor) -> None:
+    """One step backwards reaches every parameter and the input."""
     seen.requires_grad_()
-    estimator = build(name, skeleton)
-    (estimator(seen) - target).square().mean().backward()
+    lifted = estimator(seen)
+    assert lifted.shape == target.shape
+    (lifted - target).square().mean().backward()
     assert seen.grad.isfinite().all()
     assert seen.grad.ne(0).any()
     for key, parameter in estimator.named_parameters():
@@ -106,9 +114,30 @@ def test_every_parameter_and_the_input_get_finite_gradients(name, skeleton):
         assert parameter.grad.isfinite().all(), key
 
 
-# SemGCN shares its weights over the joints: it has a sixteenth of the numbers to learn by heart with.
+@every_estimator
+@settings(light, max_examples=10)
+@given(skeleton=builtin_or_random(), channels=st.sampled_from([1, 4, 24]))
+def test_any_skeleton_at_any_narrow_width_is_lifted_in_both_modes_with_gradients(name, skeleton, channels):
+    seen, target = pairs(skeleton, 8)
+    estimator = build(name, skeleton, channels)
+    assert_finite_gradients(estimator, seen, target)
+    estimator.eval()
+    with torch.no_grad():
+        assert torch.equal(estimator(seen), estimator(seen))
+        torch.testing.assert_close(estimator(seen)[:1], estimator(seen[:1]), rtol=1e-3, atol=1e-4)
+
+
+@every_estimator
+def test_at_the_published_width_every_parameter_gets_a_finite_gradient(name, skeleton):
+    seen, target = pairs(skeleton, 8)
+    settings = published(name).estimator
+    assert_finite_gradients(build(name, skeleton, settings.channels, settings.dropout), seen, target)
+
+
+# Graph convolutions share their weights over the joints: they have fewer numbers to learn by heart with.
 @pytest.mark.parametrize(
-    ("name", "channels", "share"), [("videopose", 64, 0.1), ("mlp", 128, 0.1), ("semgcn", 32, 0.33)]
+    ("name", "channels", "share"),
+    [("videopose", 64, 0.1), ("mlp", 128, 0.1), ("semgcn", 32, 0.33), ("stgcn", 16, 0.1)],
 )
 def test_it_overfits_64_poses(name, channels, share):
     """A network that cannot learn 64 poses by heart is wired wrongly somewhere."""
@@ -130,6 +159,39 @@ def test_it_overfits_64_poses(name, channels, share):
 
 
 # --- what SPEC says of each -----------------------------------------------------------------------------------
+
+# The commands of PoseAug's TRAIN.md: width, dropout, learning rates of pre-training and of joint training, epochs of
+# pre-training. For ST-GCN the dropout is that of the joint training; its pre-training has the authors' own.
+PUBLISHED = {
+    "videopose": (1024, 0.25, 1e-3, 1e-4, 50),
+    "mlp": (1024, 0.25, 1e-3, 1e-4, 50),
+    "semgcn": (128, 0.0, 2e-2, 1e-3, 100),
+    "stgcn": (128, 0.0, 1e-3, 1e-4, 50),
+}
+
+
+@every_estimator
+def test_the_paper_preset_trains_it_as_published(name):
+    of, schedule = published(name).estimator, published(name).schedule
+    rates = of.pretrain_learning_rate, of.learning_rate
+    assert (of.channels, of.dropout, *rates, schedule.pretrain_epochs) == PUBLISHED[name]
+    assert schedule.epochs == 50
+
+
+@every_estimator
+def test_built_without_settings_it_has_the_published_width_and_dropout(name):
+    torch.manual_seed(0)
+    built = ESTIMATORS[name](load_skeleton())
+    width, dropout = PUBLISHED[name][:2]
+    twin = build(name, load_skeleton(), width, dropout)
+    assert {key: value.shape for key, value in built.state_dict().items()} == {
+        key: value.shape for key, value in twin.state_dict().items()
+    }
+    seen, _ = pairs(load_skeleton(), 4)
+    torch.manual_seed(1)
+    lifted = built(seen)
+    torch.manual_seed(1)
+    assert torch.equal(twin(seen), lifted)
 
 
 def test_videopose_has_four_blocks_of_two_layers_without_biases_before_batch_norm():

@@ -12,10 +12,11 @@ from torch import nn
 from poseaug_gen.errors import BadConfigError, nearest
 from poseaug_gen.models.estimators.mlp import SimpleBaseline
 from poseaug_gen.models.estimators.semgcn import SemGCN
+from poseaug_gen.models.estimators.stgcn import STGCN
 from poseaug_gen.models.estimators.videopose import VideoPose
 from poseaug_gen.skeleton import Skeleton
 
-ESTIMATORS = {"videopose": VideoPose, "mlp": SimpleBaseline, "semgcn": SemGCN}
+ESTIMATORS = {"videopose": VideoPose, "mlp": SimpleBaseline, "semgcn": SemGCN, "stgcn": STGCN}
 
 
 def build_estimator(name: str, skeleton: Skeleton, channels: int, dropout: float) -> nn.Module:

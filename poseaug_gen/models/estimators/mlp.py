@@ -1,12 +1,12 @@
-"""SimpleBaseline (Martinez et al., ICCV 2017); layer names are those of its PyTorch version (weigq)."""
+"""SimpleBaseline (Martinez et al., ICCV 2017) as PoseAug trains it; layer names are those of its PyTorch version."""
 
 from __future__ import annotations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
+from poseaug_gen.models.estimators.dropout import dropout
 from poseaug_gen.models.estimators.videopose import with_root
 from poseaug_gen.skeleton import Skeleton
 
@@ -32,7 +32,7 @@ class Stage(nn.Module):
 class SimpleBaseline(nn.Module):
     """2D -> ``channels`` -> two residual stages -> 3D of every joint but the root."""
 
-    def __init__(self, skeleton: Skeleton, channels: int = 1024, dropout: float = 0.5) -> None:
+    def __init__(self, skeleton: Skeleton, channels: int = 1024, dropout: float = 0.25) -> None:
         super().__init__()
         self.dropout = dropout
         self.w1 = nn.Linear(2 * skeleton.num_joints, channels)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
+from poseaug_gen.models.estimators.body_graph import joint_graph
+from poseaug_gen.models.estimators.dropout import dropout
 from poseaug_gen.skeleton import Skeleton
 
 LAYERS = 4
@@ -26,8 +27,8 @@ class SemGraphConv(nn.Module):
     def __init__(self, skeleton: Skeleton, inputs: int, outputs: int) -> None:
         super().__init__()
         joints = skeleton.num_joints
-        linked = (skeleton.bone_matrix.T @ skeleton.bone_matrix) != 0  # edges and self loops, row by row
-        self.register_buffer("edges", torch.as_tensor(np.argwhere(linked).T.copy()), persistent=False)
+        linked = joint_graph(skeleton).linked
+        self.register_buffer("edges", torch.as_tensor(np.argwhere(linked).T.copy()), persistent=False)  # row by row
         self.joints = joints
         self.W = nn.Parameter(torch.empty(2, inputs, outputs))
         self.e = nn.Parameter(torch.ones(1, int(linked.sum())))

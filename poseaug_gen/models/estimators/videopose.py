@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import dropout
 
+from poseaug_gen.models.estimators.dropout import dropout
 from poseaug_gen.skeleton import Skeleton
 
 BLOCKS = 4
