@@ -18,11 +18,19 @@ FIGURES = (
     ("angle change", "angle_change", "{:.3f}"),
     ("length change", "length_change", "{:.3f}"),
     ("difficulty", "difficulty", "{:.1f}"),
+    ("diversity", "pairwise_distance_ratio", "{:.0%}"),
     ("D3D right", "d3d_accuracy", "{:.0%}"),
     ("D2D right", "d2d_accuracy", "{:.0%}"),
     ("out of frame", "rejected_out_of_frame", "{:.1%}"),
     ("time", "seconds", "{:.0f} s"),
+    ("ill:", "illness", "{}"),
 )
+
+TITLES = {
+    "pretrain": "Pre-training the estimator",
+    "joint": "Training the augmentor",
+    "judge": "Finding out which postures are hard",
+}
 
 
 def epoch_line(row: dict[str, Any]) -> str:
@@ -60,7 +68,7 @@ class LiveMonitor(PlainMonitor):
         self.console.print(text, highlight=False)
 
     def begin_epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        title = {"pretrain": "Pre-training the estimator", "joint": "Training the augmentor"}[phase]
+        title = TITLES[phase]
         self.progress.reset(self.task, total=steps, description=f"{title}, epoch {epoch} of {epochs}")
 
     def step(self) -> None:

@@ -12,10 +12,13 @@ class Monitor:
         """Something a user should know, one sentence."""
 
     def begin_epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
-        """An epoch (from 1) of a phase ("pretrain" or "joint") begins; it has ``steps`` steps."""
+        """An epoch (from 1) of a phase ("pretrain", "joint" or "judge") begins; it has ``steps`` steps."""
 
     def step(self) -> None:
         """One step is done."""
 
     def end_epoch(self, row: dict[str, Any]) -> None:
-        """An epoch is done and saved; ``row`` is its line of ``metrics.jsonl``."""
+        """An epoch is done; ``row`` is its line of ``metrics.jsonl``. Its weights are kept if it is ``healthy``."""
+
+
+SILENT = Monitor()

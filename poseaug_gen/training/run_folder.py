@@ -1,10 +1,11 @@
 """The folder that a training run leaves, and all that an export needs of it.
 
-``config.toml``, ``run.json`` (state, versions, source, health, best epoch), ``metrics.jsonl``,
+``config.toml``, ``run.json`` (state, versions, source, health, best epoch), ``metrics.jsonl`` (a row an epoch),
 ``augmentor.safetensors`` (the best epoch's), ``snapshots/epoch-0001.safetensors`` …, ``discriminators.safetensors``,
 ``estimator.safetensors``, ``state.pt`` (to resume; read with ``weights_only=True``), ``poses.h5`` (the training
-poses), ``validation.h5``, ``extra_2d.h5`` (where there are extra 2D poses) and ``previews/*.png``. Every file is
-written under a temporary name, fsynced and renamed.
+poses), ``validation.h5``, ``difficulty.safetensors`` (how hard each training pose is, where that was judged),
+``extra_2d.h5`` (where there are extra 2D poses) and ``previews/*.png``. Every file is written under a temporary name,
+fsynced and renamed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -37,8 +41,10 @@ from poseaug_gen.sources.canonical import read_poses
 from poseaug_gen.sources.canonical_2d import read_poses_2d
 
 Module = TypeVar("Module", bound=nn.Module)
-FINISHED = "finished"
-RUNNING = "running"
+RUNNING, FINISHED, FAILED = "running", "finished", "failed"  # states of a run
+PRETRAIN, JOINT = "pretrain", "joint"  # phases of training
+VALIDATION = "validation.h5"
+DIFFICULTY = "difficulty.safetensors"
 EXTRA_2D = "extra_2d.h5"
 
 
@@ -73,6 +79,26 @@ class RunFolder:
         return read_poses(self.path / "poses.h5")
 
     @property
+    def source_poses(self) -> PoseSet:
+        """The training poses less the built-in ones that were added to the source's."""
+        return self.poses.take(np.arange(len(self.poses) - self.built_in_rows))
+
+    @property
+    def built_in_rows(self) -> int:
+        """How many of the training poses, at the end, are built-in ones that were added to the source's."""
+        return int(self.info().get("rows", {}).get("built_in", 0))
+
+    def difficulty(self) -> Float[np.ndarray, " places"] | None:
+        """How hard each posture is (:mod:`poseaug_gen.training.judge`), millimetres; None where nobody judged."""
+        if not (self.path / DIFFICULTY).exists():
+            return None
+        difficulty = self._tensors(DIFFICULTY).get("difficulty", torch.empty(0))
+        if difficulty.shape != (2 * len(self.poses),):  # each as it is, and mirrored
+            path, rows = self.path / DIFFICULTY, len(self.poses)
+            raise PoseAugError(f"{path}: not of this run's {rows:,} poses and their mirror images; train the run again")
+        return difficulty.numpy()
+
+    @property
     def extra_2d(self) -> Poses2D | None:
         """The extra 2D poses; None where the run has none."""
         return read_poses_2d(self.path / EXTRA_2D) if "extra_2d" in self.info().get("rows", {}) else None
@@ -105,14 +131,20 @@ class RunFolder:
         return sorted(int(match[1]) for match in found if match)
 
     def _load(self, model: Module, name: str) -> Module:
+        try:
+            model.load_state_dict(self._tensors(name))
+        except RuntimeError as error:
+            raise PoseAugError(f"{self.path / name}: not the weights of this run's network ({_line(error)})") from error
+        return model.eval()
+
+    def _tensors(self, name: str) -> dict[str, torch.Tensor]:
         path = self.path / name
         try:
-            model.load_state_dict(load_file(path))
+            return load_file(path)
         except FileNotFoundError as error:
             raise PoseAugError(f"{path}: missing; the run did not get far enough, train it again") from error
-        except (SafetensorError, RuntimeError, OSError) as error:
-            raise PoseAugError(f"{path}: not the weights of this run's network ({_line(error)})") from error
-        return model.eval()
+        except (SafetensorError, OSError) as error:
+            raise PoseAugError(f"{path}: not tensors of this run ({_line(error)})") from error
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -134,15 +166,19 @@ class RunFolder:
 
     def write_weights(self, name: str, model: nn.Module) -> None:
         """Weights as safetensors, the same bytes for the same weights."""
-        weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-        storage.write_bytes(self.path / name, save(weights))
+        self.write_tensors(name, model.state_dict())
+
+    def write_tensors(self, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Tensors by name as safetensors."""
+        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        storage.write_bytes(self.path / name, save(plain))
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """One line of ``metrics.jsonl``."""
         storage.append_text(self.path / "metrics.jsonl", json.dumps(row) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of ``metrics.jsonl``; a last line cut short by a kill is left out."""
+        """The rows of ``metrics.jsonl``, one a try of an epoch; a last line cut short by a kill is left out."""
         path = self.path / "metrics.jsonl"
         rows = []
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -152,8 +188,13 @@ class RunFolder:
                 break
         return rows
 
+    def kept_metrics(self) -> list[dict[str, Any]]:
+        """The row of each epoch that counts: the last healthy one, where it was tried more than once."""
+        healthy = [row for row in self.metrics() if row.get("healthy", True)]
+        return list({(row["phase"], row["epoch"]): row for row in healthy}.values())
+
     def truncate_metrics(self, rows: int) -> None:
-        """Keep the first rows alone: those of epochs that ``state.pt`` holds."""
+        """Keep the first rows alone: those that ``state.pt`` knows of."""
         kept = self.metrics()[:rows]
         storage.write_text(self.path / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
 
@@ -169,11 +210,14 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises pickle, zip and runtime errors alike
             raise PoseAugError(
                 f"{path}: damaged, so the run cannot be resumed ({_line(error)}); start it again with --overwrite"
             ) from error
+        if not isinstance(state, dict) or not {"networks", "done", "events", "rows"} <= set(state):
+            raise PoseAugError(f"{path}: another version's, so the run cannot be resumed; start it with --overwrite")
+        return state
 
 
 def snapshot_name(epoch: int) -> str:

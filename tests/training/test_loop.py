@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY, tiny, weights_hash
+from tiny_runs import TINY, StopAfter, tiny, weights_hash
 
 from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources.canonical import write_poses
-from poseaug_gen.training import loop
-from poseaug_gen.training.loop import check_same_settings, train
-from poseaug_gen.training.monitor import Monitor
+from poseaug_gen.training.begin import check_same_settings
+from poseaug_gen.training.loop import train
 from poseaug_gen.training.networks import Networks
 from poseaug_gen.training.pairs import Pairs
+from poseaug_gen.training.passes import train_gan
 from poseaug_gen.training.run_folder import RunFolder, newest_finished
 
 
@@ -60,18 +60,6 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(finished, 
     assert weights_hash(again.path) == weights_hash(finished.path)
     other = train(tiny(run__seed=1), make_poses(load_skeleton(), rows=200), RunFolder(tmp_path / "other"))
     assert weights_hash(other.path) != weights_hash(finished.path)
-
-
-class StopAfter(Monitor):
-    """Interrupts the run in the middle of some epoch, as Ctrl-C does."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def step(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("steps", [0, 3, 9, 20, 33])
@@ -142,21 +130,6 @@ def test_two_processes_cannot_train_one_run(finished):
         train(tiny(), None, finished)
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_epochs_before(make_poses, tmp_path, monkeypatch):
-    folder = RunFolder(tmp_path / "ill")
-    real = loop.augmentor_loss
-
-    def poisoned(*arguments):
-        loss, parts = real(*arguments)
-        return loss * (float("nan") if folder.snapshots() == [1, 2] else 1), parts
-
-    monkeypatch.setattr(loop, "augmentor_loss", poisoned)
-    with pytest.raises(PoseAugError, match=r"joint epoch 3 ended with .* = nan"):
-        train(tiny(), make_poses(load_skeleton(), rows=200), folder)
-    assert folder.snapshots() == [1, 2]
-    assert [row["epoch"] for row in folder.metrics()] == [1, 1, 2]
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there_is_refused_before_anything_is_written(make_poses, tmp_path):
     with pytest.raises(BadConfigError, match=r"run\.device = .cuda."):
@@ -177,12 +150,6 @@ def test_both_forms_of_feedback_train(make_poses, tmp_path, form):
     assert all(np.isfinite(row["feedback"]) and row["feedback"] > 0 for row in rows[1:])
 
 
-@pytest.mark.parametrize("estimator", ["mlp", "semgcn"])
-def test_the_other_estimators_train_too(make_poses, tmp_path, estimator):
-    config = tiny(estimator__name=estimator, schedule__epochs=2)
-    assert train(config, make_poses(load_skeleton(), rows=100), RunFolder(tmp_path / estimator)).finished
-
-
 @pytest.mark.parametrize("name", ["h36m17", "coco17"])
 def test_another_skeleton_goes_through_the_whole_schedule(make_poses, tmp_path, name):
     skeleton = load_skeleton(name)
@@ -197,7 +164,7 @@ def test_the_gan_pass_leaves_the_estimator_as_it_was_and_keeps_only_valid_pairs(
     networks = Networks(tiny(), poses.skeleton, torch.device("cpu"))
     source = Pairs.of(poses, torch.device("cpu"))
     before = {name: value.clone() for name, value in networks.estimator.state_dict().items()}
-    augmented, row = loop._train_gan(networks, source, epoch=2, monitor=Monitor())
+    augmented, row = train_gan(networks, source, epoch=2)
     for name, value in networks.estimator.state_dict().items():
         assert torch.equal(value, before[name]), name
     assert "feedback" in row
@@ -240,6 +207,12 @@ def test_a_damaged_state_is_one_sentence_and_runs_no_code(tmp_path):
         with pytest.raises(PoseAugError, match="--overwrite"):
             RunFolder(tmp_path).read_state()
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_state_of_another_version_is_one_sentence(tmp_path):
+    RunFolder(tmp_path).write_state({"networks": {}, "phase": "joint", "epoch": 3})
+    with pytest.raises(PoseAugError, match=r"state\.pt: another version's.*--overwrite"):
+        RunFolder(tmp_path).read_state()
 
 
 @pytest.mark.parametrize("room", [4_000, 60_000, 150_000])

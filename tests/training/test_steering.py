@@ -11,11 +11,10 @@ from poseaug_gen.models.augmentor import Augmentor
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.skeleton import load_skeleton
-from poseaug_gen.training import loop
 from poseaug_gen.training.loop import train
-from poseaug_gen.training.monitor import Monitor
 from poseaug_gen.training.networks import Networks
 from poseaug_gen.training.pairs import Extra2D, Pairs, Real
+from poseaug_gen.training.passes import train_gan
 from poseaug_gen.training.run_folder import RunFolder
 
 CPU = torch.device("cpu")
@@ -88,7 +87,7 @@ def gan_pass(poses, extra: Extra2D | None, **options) -> tuple[Networks, dict[st
     torch.manual_seed(0)
     networks = Networks(tiny(**options), poses.skeleton, CPU)
     torch.manual_seed(1)
-    _, row = loop._train_gan(networks, Pairs.of(poses, CPU), epoch=2, monitor=Monitor(), extra=extra)
+    _, row = train_gan(networks, Pairs.of(poses, CPU), epoch=2, extra=extra)
     return networks, row
 
 
@@ -122,7 +121,7 @@ def test_what_no_pose_has_never_reaches_the_2d_discriminator(poses, partial, mon
     networks = Networks(tiny(), poses.skeleton, CPU)
     before = networks.d2d.into.weight.detach().clone().reshape(-1, 16, 2)
     networks.d2d.register_forward_pre_hook(spy)
-    loop._train_gan(networks, Pairs.of(poses, CPU), epoch=2, monitor=Monitor(), extra=Extra2D.of(partial, 1.0, CPU))
+    train_gan(networks, Pairs.of(poses, CPU), epoch=2, extra=Extra2D.of(partial, 1.0, CPU))
     assert len(seen) > 12
     assert all((batch[:, wrist] == 0).all() for batch in seen)
     after = networks.d2d.into.weight.reshape(-1, 16, 2)
@@ -135,7 +134,7 @@ def test_real_and_fake_poses_lack_the_same_joints_in_each_step(poses, partial):
     batches: list[torch.Tensor] = []
     networks = Networks(tiny(), poses.skeleton, CPU)
     networks.d2d.register_forward_pre_hook(lambda module, inputs: batches.append(inputs[0].detach().clone()))
-    loop._train_gan(networks, Pairs.of(poses, CPU), epoch=1, monitor=Monitor(), extra=Extra2D.of(partial, 0.5, CPU))
+    train_gan(networks, Pairs.of(poses, CPU), epoch=1, extra=Extra2D.of(partial, 0.5, CPU))
     for real, fake in zip(batches[::2], batches[1::2], strict=True):
         assert torch.equal((real == 0).all(-1), (fake == 0).all(-1))
         assert (real == 0).any()
@@ -189,17 +188,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_share_others(finished,
 
 
 def test_an_interrupted_run_goes_on_with_them_to_the_same_weights(finished, poses, partial, tmp_path):
-    class StopAfter(Monitor):
-        left = 8
-
-        def step(self) -> None:
-            self.left -= 1
-            if self.left < 0:
-                raise KeyboardInterrupt
-
     folder = RunFolder(tmp_path / "cut")
     with pytest.raises(KeyboardInterrupt):
-        train(tiny(), poses, folder, StopAfter(), partial)
+        train(tiny(), poses, folder, tiny_runs.StopAfter(8), partial)
     train(tiny(), None, RunFolder(folder.path))
     assert weights_hash(folder) == weights_hash(finished)
 

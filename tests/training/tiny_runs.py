@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from poseaug_gen.config import Config, resolve
+from poseaug_gen.training.monitor import Monitor
 
 TINY = {
     "estimator.channels": 16,
@@ -14,6 +15,8 @@ TINY = {
     "schedule.epochs": 4,
     "schedule.warmup_epochs": 1,
     "loss.pool_size": 64,
+    "postures.built_in_rows": 0,
+    "postures.judge_steps": 0,
     "run.preview_every": 0,
     "run.device": "cpu",
 }
@@ -29,3 +32,15 @@ def weights_hash(folder: Path) -> dict[str, str]:
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.rglob("*.safetensors")
     }
+
+
+class StopAfter(Monitor):
+    """Interrupts the run in the middle of some epoch, as Ctrl-C does."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
