@@ -45,3 +45,51 @@ def cross_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*vector.shape[:-1], 3, 3)
+
+
+def rotation_vector(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
+    """The rotation vector of a matrix, its angle in [0, pi]: the inverse of :func:`rotation_matrix`.
+
+    By way of the unit quaternion, from its largest component, so that nothing small is divided by
+    (Shepperd, "Quaternion from rotation matrix", 1978).
+    """
+    quaternion = _quaternion(matrix)
+    real, axis = quaternion[..., :1], quaternion[..., 1:]
+    axis = torch.where(real < 0, -axis, axis)  # the shorter of the two ways round
+    sine = axis.norm(dim=-1, keepdim=True)
+    angle = 2 * torch.atan2(sine, real.abs())
+    return torch.where(sine > 1e-6, angle / sine.clamp_min(1e-6), 2.0) * axis
+
+
+def _quaternion(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 4"]:
+    """Unit quaternions (real part first) of rotation matrices."""
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    trace = diagonal.sum(-1, keepdim=True)
+    skew = torch.stack(
+        [matrix[..., (i + 2) % 3, (i + 1) % 3] - matrix[..., (i + 1) % 3, (i + 2) % 3] for i in range(3)], -1
+    )
+    # Row k of the table is the quaternion times four times its component k, which is largest where its square is.
+    eye = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
+    both = matrix + matrix.transpose(-1, -2)
+    lower = torch.cat([skew[..., None], both * (1 - eye) + torch.diag_embed(1 - trace + 2 * diagonal)], -1)
+    table = torch.cat([torch.cat([1 + trace, skew], -1)[..., None, :], lower], -2)  # (*batch, 4, 4)
+    largest = torch.cat([trace, 2 * diagonal - trace], -1).argmax(-1)
+    row = table.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4))[..., 0, :]
+    return row / row.norm(dim=-1, keepdim=True)
+
+
+def upright(up: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The smallest rotation that turns the unit vector ``up`` to (0, -1, 0), up in a level camera's frame.
+
+    Rodrigues' formula for the angle between two vectors: ``I + K + K^2 / (1 + cosine)``; a camera upside down,
+    where it has none, is turned about z.
+    """
+    level = torch.zeros_like(up)
+    level[..., 1] = -1
+    # 1 + cosine, which would lose its digits to the 1 where the cosine is near -1.
+    denominator = ((up + level).square().sum(-1) / 2)[..., None, None]
+    cross = cross_matrix(torch.linalg.cross(up, level))
+    eye = torch.eye(3, dtype=up.dtype, device=up.device)
+    turned = eye + cross + cross @ cross / denominator.clamp_min(1e-6)
+    about_z = torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=up.dtype, device=up.device))
+    return torch.where(denominator > 1e-6, turned, about_z)

@@ -1,7 +1,8 @@
-"""Rotation vectors to matrices, against scipy, and where the published code's gradient was NaN."""
+"""Rotation vectors to matrices and back, against scipy, and where the published code's gradient was NaN."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from strategies import light, random_rotation_vectors, seeds
 from torch.autograd import gradcheck
 
-from poseaug_gen.rotation import SMALL_ANGLE, cross_matrix, rotation_matrix
+from poseaug_gen.rotation import SMALL_ANGLE, cross_matrix, rotation_matrix, rotation_vector, upright
 
 # torchgeometry adds 1e-6 to the angle it divides by; below SMALL_ANGLE it is not asked.
 TOLERANCE = 2e-6
@@ -114,3 +115,91 @@ def test_the_gradient_is_finite_in_float32_beside_rows_of_any_size(scale):
     vector = torch.tensor([[1.0, -2.0, 3.0], [0.0, 0.0, 0.0]]).mul(scale).requires_grad_()
     rotation_matrix(vector).square().sum().backward()
     assert vector.grad.isfinite().all()
+
+
+# --- matrices to vectors --------------------------------------------------------------------------------------
+
+
+@light
+@given(seeds)
+def test_the_vector_of_a_matrix_is_scipys(seed):
+    matrix = truth(random_rotation_vectors(64, seed))
+    expected = torch.from_numpy(Rotation.from_matrix(matrix.numpy()).as_rotvec())
+    torch.testing.assert_close(rotation_vector(matrix), expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("axis", [[1, -2, 3], [1, 0, 0], [0, 1, 0], [0, 0, -1], [1, 1, 0], [-3, 1e-9, 1e-9]])
+@pytest.mark.parametrize("angle", [1e-12, 1e-7, 1e-6, 1e-3, 0.25, 1.0, math.pi / 2, 2 * math.pi / 3, 3.0, 3.14159])
+def test_from_a_vector_to_its_matrix_and_back(axis, angle):
+    """Whatever component of the quaternion is the largest, and from hardly a turn to nearly half a one."""
+    vector = about(axis, angle)
+    torch.testing.assert_close(rotation_vector(truth(vector)), vector, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(rotation_vector(truth(vector).float()), vector.float(), rtol=0, atol=2e-6)
+
+
+def test_no_turn_is_the_zero_vector():
+    assert torch.equal(rotation_vector(torch.eye(3)), torch.zeros(3))
+
+
+@pytest.mark.parametrize("axis", [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [2, -1, 0.5]])
+def test_half_a_turn_goes_either_way_round(axis):
+    vector = about(axis, math.pi)
+    back = rotation_vector(truth(vector))
+    assert min((back - vector).norm(), (back + vector).norm()) < 1e-7
+
+
+@light
+@given(seeds)
+def test_a_vector_longer_than_half_a_turn_comes_back_as_the_shorter_way_round(seed):
+    """As the augmentor's may be: each of its three numbers is up to pi."""
+    vector = random_rotation_vectors(32, seed, largest=math.pi * math.sqrt(3))
+    back = rotation_vector(rotation_matrix(vector))
+    assert back.norm(dim=-1).max() <= math.pi + 1e-9
+    torch.testing.assert_close(truth(back), truth(vector), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [(), (0,), (5,), (2, 3), (2, 0)])
+def test_any_batch_of_matrices(batch):
+    count = math.prod(batch)
+    vector = random_rotation_vectors(count, 0).reshape(*batch, 3)
+    matrix = truth(vector.reshape(-1, 3)).reshape(*batch, 3, 3) if count else torch.zeros(*batch, 3, 3).double()
+    torch.testing.assert_close(rotation_vector(matrix), vector, rtol=0, atol=1e-9)
+
+
+# --- upright --------------------------------------------------------------------------------------------------
+
+
+def unit_vectors(rows: int, seed: int) -> torch.Tensor:
+    vector = random_rotation_vectors(rows, seed)
+    return vector / vector.norm(dim=-1, keepdim=True)
+
+
+@light
+@given(seeds)
+def test_upright_turns_up_to_where_it_is_in_a_level_frame_and_by_no_more_than_it_must(seed):
+    up = unit_vectors(64, seed)
+    matrix = upright(up)
+    level = torch.tensor([0.0, -1.0, 0.0], dtype=torch.float64)
+    torch.testing.assert_close((matrix @ up[..., None])[..., 0], level.expand(64, 3), rtol=0, atol=1e-9)
+    turn = Rotation.from_matrix(matrix.numpy())
+    np.testing.assert_allclose(turn.as_matrix(), matrix, atol=1e-9)  # orthonormal: scipy had nothing to mend
+    np.testing.assert_allclose(turn.magnitude(), torch.acos(-up[:, 1]), atol=1e-7)
+
+
+def test_a_level_camera_is_not_turned_and_one_upside_down_is_turned_about_its_axis():
+    level = torch.tensor([0.0, -1.0, 0.0])
+    torch.testing.assert_close(upright(level), torch.eye(3), rtol=0, atol=0)
+    torch.testing.assert_close(upright(-level), torch.diag(torch.tensor([-1.0, -1.0, 1.0])), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-3, 0.01, 0.08, 0.1, 0.3, 1.0, 10.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_camera_nearly_upside_down_still_gets_a_rotation_that_levels_it(degrees, dtype):
+    angle = math.radians(degrees)
+    up = torch.tensor([[math.sin(angle), math.cos(angle), 0.0], [0.0, math.cos(angle), -math.sin(angle)]], dtype=dtype)
+    matrix = upright(up)
+    torch.testing.assert_close(matrix @ matrix.mT, torch.eye(3, dtype=dtype).expand(2, 3, 3), rtol=0, atol=1e-4)
+    torch.testing.assert_close(torch.det(matrix), torch.ones(2, dtype=dtype), rtol=0, atol=1e-4)
+    levelled = (matrix @ up[..., None])[..., 0]
+    torch.testing.assert_close(levelled[:, 1], -torch.ones(2, dtype=dtype), rtol=0, atol=1e-5)
+    assert levelled[:, [0, 2]].abs().max() < 2e-3, "a tenth of a degree"
