@@ -45,8 +45,8 @@ class EstimatorSettings:
     """The reference estimator that gives feedback to the augmentor."""
 
     name: str = "videopose"
-    channels: int = 1024  # SPEC: videopose and mlp 1,024, semgcn 128
-    dropout: float = 0.25  # SPEC: videopose
+    channels: int = 1024  # SPEC: videopose and mlp 1,024, semgcn 128; Cai et al.: stgcn 128
+    dropout: float = 0.25  # SPEC: videopose; mlp too in the published commands
     pretrain_learning_rate: float = 1e-3  # SPEC: semgcn 2e-2
     learning_rate: float = 1e-4  # SPEC, joint training: semgcn 1e-3
 
@@ -121,11 +121,85 @@ class VisibilitySettings:
 
 
 @dataclass(frozen=True)
+class PostureSettings:
+    """The postures that an export stands on (docs/experiments.md has what each is worth)."""
+
+    # The augmentor's pairs stay near the source's views, and the bones that it turns do lifters elsewhere more harm
+    # than good; the others are drawn.
+    learned: float = 0.1  # share of an export's rows that the augmentor makes, as published
+    # A source shows what its actors did; the built-in postures are of every kind that bodies take. They are learned
+    # from and augmented like the source's own.
+    built_in_rows: int = 25_000  # added to the training poses; 0: none. A source that is built-in gets none
+    built_in: float = 0.8  # share of an export's rows that stand on them
+    mirrored: float = 0.5  # share of postures that are mirrored: a left-handed actor for each right-handed one
+    exchange_legs: float = 0.7  # share of postures that take both legs of another ...
+    exchange_arms: float = 0.3  # ... and, each for itself, an arm
+    # A posture is drawn in proportion to this power of how hard the judge finds it; 0: all alike.
+    difficulty: float = 2.0
+    judge_steps: int = 2000  # of the lifter that judges; it sees half source, half drawn pairs
+    length_spread: float = 0.1  # of each bone, evenly either way: the source's few bodies are not all there are
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """The cameras that an export draws, as the learned rigid transform reaches the source's alone (metres, degrees)."""
+
+    lowest: float = 0.3  # of the camera over the floor: on the ground ...
+    highest: float = 3.5  # ... to under a ceiling
+    nearest: float = 2.8  # from the middle of where the person is, along the floor: across a small room ...
+    farthest: float = 7.0  # ... or a hall
+    aim: float = 0.95  # height of what it looks at: a standing person's middle ...
+    aim_spread: float = 0.1  # ... by eye
+    roll: float = 2.0  # standard deviation: on a tripod, not quite level
+    own_lens: float = 0.3  # share of drawn cameras with the lens of one of the source's; the others' is chosen so that
+    fills_least: float = 0.27  # a standing person fills at least this share of the frame's width ...
+    fills_most: float = 0.48  # ... and at most this: there is room to move about
+    wander: float = 1.2  # how far from there the person may be
+    # Were the lowest joint always at one height, a lifter would read the depth from it, and be wrong everywhere else.
+    sole: float = 0.05  # height of the lowest joint of who stands on the floor, an ankle's for most skeletons ...
+    sole_spread: float = 0.03  # ... and its standard deviation
+    raised: float = 0.15  # share of people whose feet are not on the floor, on a box or in the air ...
+    raised_height: float = 1.0  # ... up to so high
+    lean: float = 16.0  # standard deviation of how far the whole body leans over, beyond how it does in its posture
+
+
+@dataclass(frozen=True)
+class HealthSettings:
+    """What counts as collapse, judged after every epoch, and how often a run may recover (docs/health.md).
+
+    Bounds lie well outside of what some twenty real runs measured, published settings among them; docs/health.md has
+    the figures.
+    """
+
+    attempts: int = 3  # times that one epoch is tried again; remedies halve and double, so the third changes eightfold
+    recoveries: int = 10  # of a whole run: one that needs more has settings that do not suit its poses
+    # Both shares of right answers (of real poses, of fakes) this near to 0 or 1: no answer carries information.
+    # Healthy: means of 0.25 to 0.97.
+    discriminator_margin: float = 0.01
+    discriminator_steps: int = 200  # a new discriminator may be wrong throughout for so long
+    score_spread: float = 1e-3  # scores that differ less do not depend on the pose; healthy 0.09 and more
+    angle_change_min: float = 1e-3  # mean 1 - cos (2.6 degrees): less is no augmentation; healthy 0.015 to 0.59
+    angle_change_max: float = 0.8  # 1 where limbs point anywhere, whatever the source
+    length_change_min: float = 2e-3  # mean |ratio|; healthy 0.02 to 0.12
+    length_at_limit: float = 0.5  # share of ratios within 2 % of the tanh's end; healthy up to 0.1
+    pairwise_distance: float = 0.5  # of the source's: augmented poses are half as diverse; healthy 0.8 and more
+    noise_distance: float = 0.02  # of the source's, among augmentations of one pose: noise has no effect; healthy 0.14
+    invalid_share: float = 0.99  # of augmented pairs no camera could take; SPEC's start makes 94 % of them ...
+    augmentor_steps: int = 500  # ... and takes a while to get people into the frame; after so many, 81 %
+    root_distance: float = 6.0  # of the source's: a person at 5 m is then as far as visibility.farthest
+    estimator_over_best: float = 2.0  # of its best error on real poses so far; healthy up to 1.26
+    estimator_over_mean_pose: float = 20.0  # of the error of who always answers the mean pose; hardly trained: 2 to 12
+    estimator_floor_mm: float = 50.0  # lower errors than this are never ill: published estimators make 40
+    learning_steps: int = 1000  # of pre-training, after which an estimator must beat the mean pose; healthy: 100
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """What does not change the method."""
 
     seed: int = 0
     device: str = "auto"  # auto | cpu | cuda | mps
+    precision: str = "float32"  # of the networks' matrix products in training: float32, or bf16 where that is faster
     preview_every: int = 5  # epochs between preview pictures; 0: none
 
 
@@ -140,6 +214,9 @@ class Config:
     loss: LossSettings = field(default_factory=LossSettings)
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     visibility: VisibilitySettings = field(default_factory=VisibilitySettings)
+    postures: PostureSettings = field(default_factory=PostureSettings)
+    views: ViewSettings = field(default_factory=ViewSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     run: RunSettings = field(default_factory=RunSettings)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -164,26 +241,37 @@ class ExportSettings:
     difficulty: bool = False  # the estimator's error on the pair over its error on the source pose
 
 
-# Layers over the defaults. "paper" is SPEC as written. The other two are for two CPU cores and some 50,000
-# source pairs: a narrower estimator, smaller batches and a start near the source (docs/experiments.md).
+# Layers over the defaults. "paper" is SPEC as written, whose augmentor makes every pair. The other two are for two CPU
+# cores and some 50,000 source pairs: a narrower estimator, smaller batches and a start near the source
+# (docs/experiments.md).
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "quick": {
         "augmentor": {"output_scale": 0.1, "start_at_source": True},
         "estimator": {"channels": 256},
-        "schedule": {"batch_size": 256, "pretrain_epochs": 6, "epochs": 8},
+        "schedule": {"batch_size": 256, "pretrain_epochs": 4, "epochs": 6},
+        "postures": {"built_in_rows": 10_000, "judge_steps": 1000},
     },
     "standard": {
         "augmentor": {"output_scale": 0.1, "start_at_source": True},
-        "estimator": {"channels": 512},
-        "schedule": {"batch_size": 256, "pretrain_epochs": 20, "epochs": 30},
+        "estimator": {"channels": 256},
+        "schedule": {"batch_size": 256, "pretrain_epochs": 10, "epochs": 16},
     },
-    "paper": {},
+    "paper": {
+        "postures": {
+            "learned": 1.0,
+            "built_in_rows": 0,
+            "mirrored": 0.0,
+            "exchange_legs": 0.0,
+            "exchange_arms": 0.0,
+            "difficulty": 0.0,
+            "length_spread": 0.0,
+        },
+    },
 }
 DEFAULT_PRESET = "standard"
 
-# What an estimator asks for where it differs from videopose (SPEC, "Schedule" and "Estimators").
+# What an estimator asks for where it differs from videopose (SPEC, "Schedule" and "Estimators"; PoseAug's TRAIN.md).
 ESTIMATOR_LAYERS: dict[str, dict[str, dict[str, Any]]] = {
-    "mlp": {"estimator": {"dropout": 0.5}},
     "semgcn": {
         "estimator": {
             "channels": 128,
@@ -192,6 +280,7 @@ ESTIMATOR_LAYERS: dict[str, dict[str, dict[str, Any]]] = {
             "learning_rate": 1e-3,
         }
     },
+    "stgcn": {"estimator": {"channels": 128, "dropout": 0.0}},
 }
 PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between estimators
 
@@ -211,6 +300,26 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "loss.pool_size": (1, 1 << 24),
     "visibility.nearest": (1e-3, 1e6),
     "visibility.frame": (1e-3, 1.0),
+    "postures.learned": (0.0, 1.0),
+    "postures.built_in_rows": (0, 10**8),
+    "postures.built_in": (0.0, 1.0),
+    "postures.mirrored": (0.0, 1.0),
+    "postures.exchange_legs": (0.0, 1.0),
+    "postures.exchange_arms": (0.0, 1.0),
+    "postures.length_spread": (0.0, 0.2),
+    "postures.difficulty": (0.0, 10.0),
+    "postures.judge_steps": (0, 10**9),
+    "views.own_lens": (0.0, 1.0),
+    "views.nearest": (0.1, 1e4),
+    "views.farthest": (0.1, 1e4),
+    "views.fills_least": (1e-3, 10.0),
+    "views.fills_most": (1e-3, 10.0),
+    "views.raised": (0.0, 1.0),
+    "health.attempts": (0, 100),
+    "health.recoveries": (0, 10_000),
+    "health.discriminator_margin": (0.0, 0.5),
+    "health.length_at_limit": (0.0, 1.0),
+    "health.invalid_share": (0.0, 1.0),
     "run.seed": (0, 2**63 - 1),
     "run.preview_every": (0, 1_000_000),
     "export.n": (1, 10**12),
@@ -220,8 +329,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source.views": ("each", "one"),
     "source.up": ("auto", "x", "y", "z"),
-    "estimator.name": ("videopose", "mlp", "semgcn"),
+    "estimator.name": ("videopose", "mlp", "semgcn", "stgcn"),
     "feedback.form": ("range", "exponential"),
+    "run.precision": ("float32", "bf16"),
     "run.device": ("auto", "cpu", "cuda", "mps"),
 }
 
