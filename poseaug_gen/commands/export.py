@@ -79,7 +79,7 @@ def command(
     from poseaug_gen.commands.progress import progress
     from poseaug_gen.export.dataset import export
 
-    run = _finished_run(run_path, outputs)
+    run = finished_run(run_path, outputs)
     if not log_json:
         click.echo(f"{n:,} pairs from {run.path}", err=True)
     with progress("export", n, log_json) as advance:
@@ -97,7 +97,7 @@ def command(
     click.echo(f"Next: poseaug-gen verify {out}")
 
 
-def _finished_run(path: Path | None, outputs: Path) -> RunFolder:
+def finished_run(path: Path | None, outputs: Path) -> RunFolder:
     """The run to export from: the one named, or the newest finished."""
     from poseaug_gen.errors import PoseAugError
     from poseaug_gen.training.run_folder import RunFolder, newest_finished

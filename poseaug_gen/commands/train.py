@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +18,14 @@ from poseaug_gen.commands.source_options import request_from, source_options
 
 if TYPE_CHECKING:
     from poseaug_gen.config import Config
+    from poseaug_gen.poses import PoseSet
     from poseaug_gen.sources.formats import Request
     from poseaug_gen.training.monitor import Monitor
 
 DATA = "data"
 OUTPUTS = Path("outputs")
+# Built-in postures come in groups of 256 that do one thing; of a crowd so many times larger, each group lends a few.
+CROWD = 8
 
 
 @click.command(name="train")
@@ -43,7 +49,9 @@ OUTPUTS = Path("outputs")
     type=click.Choice(["quick", "standard", "paper"]),
     help="Minutes, half an hour, or SPEC as written. [default: standard]",
 )
-@click.option("--estimator", metavar="NAME", help="Reference estimator: videopose, mlp or semgcn. [default: videopose]")
+@click.option(
+    "--estimator", metavar="NAME", help="Reference estimator: videopose, mlp, semgcn or stgcn. [default: videopose]"
+)
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of joint training.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where to train. [default: auto]")
 @click.option(
@@ -120,13 +128,15 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
     """Read the poses, train, and say where the run lies."""
     from poseaug_gen.sources import read_sources
     from poseaug_gen.sources.extra_2d import read_extra_2d
-    from poseaug_gen.training.loop import check_same_settings, train
+    from poseaug_gen.training.begin import check_not_failed, check_same_settings
+    from poseaug_gen.training.loop import train
     from poseaug_gen.training.run_folder import RunFolder
 
     folder = RunFolder(path)
-    poses = extra_2d = None
+    poses = extra_2d = built_in = None
     if folder.exists and not overwrite:
         check_same_settings(folder, config)
+        check_not_failed(folder)
         if folder.finished:
             monitor.message(f"{path} is finished already; --overwrite trains it again.")
             return
@@ -145,12 +155,39 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
                 f"{len(extra_2d):,} extra 2D poses (and {others:,} too small, too far out or with too few joints), "
                 f"from {', '.join(config.source.extra_2d)}"
             )
+        built_in = _built_in(config, request, monitor)
         if overwrite and path.exists():  # only now: a source that cannot be read must not cost the old run
             folder.remove()
-    train(config, poses, folder, monitor, extra_2d)
+    train(config, poses, folder, monitor, extra_2d, built_in)
     info = folder.info()
-    monitor.message(f"Done: {path} (best epoch {info['best_epoch']} of {info['epochs']}).")
+    monitor.message(f"Done: {path} (best epoch {info['best_epoch']} of {info['epochs']}; {health_line(info)}).")
     monitor.message("Next: poseaug-gen export --n 1000000 --out aug.h5")
+
+
+def _built_in(config: Config, request: Request, monitor: Monitor) -> PoseSet | None:
+    """The built-in postures that go beside a source's own; None where none are wanted, or the skeleton has none."""
+    from poseaug_gen.errors import PoseAugError
+    from poseaug_gen.sources import BUILT_IN, read_sources
+
+    rows = config.postures.built_in_rows
+    if not rows or BUILT_IN in config.source.paths:
+        return None
+    try:
+        crowd = read_sources([BUILT_IN], replace(request, rows=CROWD * rows))
+    except PoseAugError as error:
+        monitor.message(f"No built-in postures are added: {error}.")
+        return None
+    poses = crowd.subsample(rows, config.run.seed)
+    monitor.message(f"{len(poses):,} built-in postures are added; --set postures.built_in_rows=0 leaves them out.")
+    return poses
+
+
+def health_line(info: Mapping[str, Any]) -> str:
+    """How a finished run was, in a few words; ``info`` is its ``run.json``."""
+    illnesses = Counter(event["illness"] for event in info["health"]["events"])
+    if not illnesses:
+        return "healthy throughout"
+    return f"healthy, after recovering from {', '.join(f'{n} × {name}' for name, n in illnesses.items())}"
 
 
 def default_source() -> str:

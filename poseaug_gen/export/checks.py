@@ -35,7 +35,7 @@ class Rules:
 
     skeleton: Skeleton
     limits: Limits
-    bone_min: Tensor  # (bones,) shortest and longest of each bone in the source, metres
+    bone_min: Tensor  # (bones,) shortest and longest of each bone, or of its twin, in the source, metres
     bone_max: Tensor
     sources: int  # rows of the source
 
@@ -45,6 +45,9 @@ class Rules:
         visibility, lengths = config["train"]["visibility"], source["bone_length_m"]
         limits = Limits(visibility["nearest"], visibility["farthest"], visibility["frame"])
         bone_min, bone_max = torch.tensor(lengths["min"]), torch.tensor(lengths["max"])
+        # Left and right of an exported body are alike: as long as the mean of a subject's, which may differ.
+        twin = torch.from_numpy(skeleton.mirror_bones)
+        bone_min, bone_max = torch.minimum(bone_min, bone_min[twin]), torch.maximum(bone_max, bone_max[twin])
         return cls(skeleton, limits, bone_min, bone_max, int(source["rows"]))
 
 
@@ -76,6 +79,8 @@ def labels(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
         lambda row: f"source_index is {int(source[row])} and the source has {rules.sources:,} rows",
     )
     yield snapshot < 0, lambda row: f"snapshot is {int(snapshot[row])}, which is no epoch"
+    mirrored = columns["mirrored"]
+    yield (mirrored < 0) | (mirrored > 1), lambda row: f"mirrored is {int(mirrored[row])}, and must be 0 or 1"
 
 
 def cameras(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
@@ -122,8 +127,8 @@ def bones(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
     )
     fixed = torch.from_numpy(~rules.skeleton.scalable_groups)
     yield (
-        (ratio[:, fixed] != 0).any(1),
-        lambda row: "length_ratio changes the bone that keeps its length",
+        (ratio[:, fixed] != 0).any(1) & (columns["snapshot"] > 0),
+        lambda row: "length_ratio changes the bone whose length the augmentor keeps",
     )
     length = lengths_of(bones_of(columns["positions_3d"], rules.skeleton))
     low = rules.bone_min * (1 - LENGTH_LIMIT - BONE_SLACK) - BONE_SLACK
@@ -144,6 +149,10 @@ def changes(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
     yield (
         ~((angle >= -ROUNDING) & (angle <= 2 + ROUNDING)),
         lambda row: f"angle_change is {angle[row]:.4g}, and 1 - cos is between 0 and 2",
+    )
+    yield (
+        (angle != 0) & (columns["snapshot"] == 0),
+        lambda row: f"angle_change is {angle[row]:.4g}, and no augmentor turned the bones of this row",
     )
     if "difficulty" in columns:
         difficulty = columns["difficulty"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,11 +19,14 @@ from torch import Tensor, nn
 from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.config import ExportSettings
+from poseaug_gen.coverage.pairs import DrawnPairs, draw_pairs
+from poseaug_gen.coverage.postures import Drawn, PosturePool
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.frozen import FrozenAugmentor
 from poseaug_gen.export.schema import columns_of
 from poseaug_gen.models.augmentor import NETWORKS, Augmented
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
+from poseaug_gen.rotation import rotation_vector
 from poseaug_gen.training.losses import EPSILON
 from poseaug_gen.training.run_folder import RunFolder
 from poseaug_gen.validity import CAUSES, Limits, faults, first_cause
@@ -32,9 +36,9 @@ TRIAL_BLOCKS = 8  # 65,536 candidates show what share of them is valid ...
 LEAST_VALID = 0.01  # ... and under this share an export would take a hundred times as long
 
 MENDS = {
-    "not_finite": "its weights or its source poses are broken, so train again",
-    "depth": "train longer, or train with a wider visibility.nearest and visibility.farthest",
-    "out_of_frame": "train longer, or train with a wider visibility.frame",
+    "not_finite": "the augmentor's weights or its source poses are broken, so train again",
+    "depth": "train longer, or train with a wider visibility.nearest and visibility.farthest, or with nearer views",
+    "out_of_frame": "train longer, or train with a wider visibility.frame, or with a smaller views.fills_most",
 }
 
 Rows = dict[str, np.ndarray]  # column name -> (rows, ...) array
@@ -62,15 +66,15 @@ class Sampler:
     def __init__(self, run: RunFolder, settings: ExportSettings) -> None:
         poses, visibility = run.poses, run.config.visibility
         self.seed = settings.seed
+        self.skeleton = poses.skeleton
         self.columns = columns_of(poses.skeleton, settings)
-        self.pose = torch.from_numpy(poses.positions)
-        self.intrinsics = torch.from_numpy(poses.intrinsics)
-        self.image_size = torch.from_numpy(poses.image_size.astype(np.int16))
+        self.postures = PosturePool(poses, run.built_in_rows, run.config.postures, run.difficulty())
+        self.settings, self.views = run.config.postures, run.config.views
         self.limits = Limits(visibility.nearest, visibility.farthest, visibility.frame)
         self.augmentor = FrozenAugmentor(run.augmentor())
         self.snapshot = int(run.info().get("best_epoch", 0))
         self.critics = run.discriminators() if settings.scores else None
-        self.difficulty = Difficulty(run.estimator(), self.pose, self.intrinsics) if settings.difficulty else None
+        self.difficulty = Difficulty(run.estimator(), self.postures) if settings.difficulty else None
 
     def blocks(self, shard: int, rows: int) -> Iterator[tuple[Rows, Tally]]:
         """The rows of one shard, exactly ``rows`` in all, in blocks of uneven size.
@@ -91,69 +95,114 @@ class Sampler:
     @torch.inference_mode()
     def _block(self, shard: int, block: int, wanted: int) -> tuple[Rows, Tally]:
         """The valid rows among one block's candidates, at most ``wanted``; those after the last do not count."""
-        index, noise = draw(self.seed, shard, block, len(self.pose), self.augmentor.noise)
-        pose, intrinsics, image_size = self.pose[index], self.intrinsics[index], self.image_size[index]
-        augmented = self.augmentor(pose, intrinsics, noise)
-        fault = faults(augmented.pose_rt, augmented.pose_2d, image_size, self.limits)
+        random = generator_of(self.seed, shard, block)
+        made, posture = self._make(random)
+        fault = faults(made.pose, made.pose_2d, made.image_size, self.limits)
         kept = (~fault.any(-1)).nonzero()[:wanted, 0]
         seen = int(kept[-1]) + 1 if len(kept) == wanted else BLOCK_ROWS
-        augmented = Augmented(*(value[kept] for value in vars(augmented).values()))
-        rows = self._columns(augmented, intrinsics[kept], image_size[kept], index[kept])
+        rows = self._columns(take(made, kept), take(posture, kept))
         return rows, Tally(seen, first_cause(fault[:seen]))
 
-    def _columns(self, made: Augmented, intrinsics: Tensor, image_size: Tensor, index: Tensor) -> Rows:
+    def _make(self, random: np.random.Generator) -> tuple[Made, Drawn]:
+        """One block of candidates: some by the augmentor, the others drawn."""
+        posture = self.postures.draw(BLOCK_ROWS, random)
+        learned = torch.from_numpy(random.random(BLOCK_ROWS) < self.settings.learned)
+        rows, others = learned.nonzero()[:, 0], (~learned).nonzero()[:, 0]
+        noise = random.standard_normal((len(NETWORKS), len(rows), self.augmentor.noise), dtype=np.float32)
+        by = take(posture, rows)
+        augmented = self.augmentor(by.pose, by.intrinsics, torch.from_numpy(noise))
+        drawn = draw_pairs(take(posture, others), self.postures, self.views, random)
+        parts = Made.learned(augmented, by, self.snapshot), Made.drawn(drawn, take(posture, others))
+        order = torch.cat([rows, others]).argsort()
+        return Made(
+            **{name: torch.cat([vars(part)[name] for part in parts])[order] for name in vars(parts[0])}
+        ), posture
+
+    def _columns(self, made: Made, posture: Drawn) -> Rows:
         """The arrays that the file holds, of the types that it holds."""
         values = {
-            "positions_3d": made.pose_rt,
+            "positions_3d": made.pose,
             "positions_2d": made.pose_2d,
-            "intrinsics": intrinsics,
-            "image_size": image_size,
+            "intrinsics": made.intrinsics,
+            "image_size": made.image_size,
             "rotation": made.rotation,
-            "translation": made.translation,
+            "translation": made.pose[:, 0],
             "length_ratio": made.length_ratio,
-            "angle_change": made.angle_change.mean(-1),
-            "source_index": index,
-            "snapshot": torch.full_like(index, self.snapshot),
+            "angle_change": made.angle_change,
+            "source_index": posture.index,
+            "mirrored": posture.mirrored,
+            "snapshot": made.snapshot,
         }
         if self.critics is not None:
             values["score_3d"], values["score_2d"] = scores(*self.critics, made)
         if self.difficulty is not None:
-            values["difficulty"] = self.difficulty(made, index)
+            values["difficulty"] = self.difficulty(made, posture)
         return {column.name: values[column.name].numpy().astype(column.dtype, copy=False) for column in self.columns}
 
 
-def draw(
-    seed: int, shard: int, block: int, sources: int, noise: int
-) -> tuple[Int[Tensor, " block"], Float[Tensor, "nets block noise"]]:
-    """What one block needs of chance: its source rows, uniform, and each network's standard normal noise."""
+@dataclass
+class Made:
+    """Candidates, whoever made them. Metres, camera frame."""
+
+    pose: Float[Tensor, "rows joints 3"]
+    pose_2d: Float[Tensor, "rows joints 2"]
+    intrinsics: Float[Tensor, "rows 9"]
+    image_size: Int[Tensor, "rows 2"]
+    rotation: Float[Tensor, "rows 3"]  # rotation vector from the frame of the source's camera
+    length_ratio: Float[Tensor, "rows groups"]
+    angle_change: Float[Tensor, " rows"]
+    snapshot: Int[Tensor, " rows"]
+
+    @classmethod
+    def learned(cls, made: Augmented, posture: Drawn, snapshot: int) -> Made:
+        """What the augmentor made of some postures."""
+        epoch = torch.full_like(posture.index, snapshot)
+        change, size = made.angle_change.mean(-1), posture.image_size
+        return cls(
+            made.pose_rt, made.pose_2d, posture.intrinsics, size, made.rotation, made.length_ratio, change, epoch
+        )
+
+    @classmethod
+    def drawn(cls, made: DrawnPairs, posture: Drawn) -> Made:
+        """What was drawn: no bone was turned, and no augmentor had a hand in it."""
+        rotation, none = rotation_vector(made.rotation), torch.zeros_like(posture.index)
+        lens, size = made.intrinsics, made.image_size
+        return cls(made.pose, made.pose_2d, lens, size, rotation, made.length_ratio, none.float(), none)
+
+
+def generator_of(seed: int, shard: int, block: int) -> np.random.Generator:
+    """The source of all that one block leaves to chance."""
     # The block lies in the counter's last word, which the draws within a block never reach.
     bits = np.random.Philox(key=np.array([seed, shard], np.uint64), counter=np.array([0, 0, 0, block], np.uint64))
-    generator = np.random.Generator(bits)
-    index = generator.integers(sources, size=BLOCK_ROWS)
-    normal = generator.standard_normal((len(NETWORKS), BLOCK_ROWS, noise), dtype=np.float32)
-    return torch.from_numpy(index), torch.from_numpy(normal)
+    return np.random.Generator(bits)
+
+
+Fields = TypeVar("Fields", Made, Drawn)
+
+
+def take(fields: Fields, rows: Int[Tensor, " chosen"]) -> Fields:
+    """Some rows of every field."""
+    return type(fields)(**{name: value[rows] for name, value in vars(fields).items()})
 
 
 def scores(
-    d3d: Discriminator3D, d2d: Discriminator2D, made: Augmented
+    d3d: Discriminator3D, d2d: Discriminator2D, made: Made
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """Each discriminator's score (1: real) of what it was trained to see; the 3D one's parts averaged."""
-    return d3d(made.pose_ba).mean(-1), d2d(made.pose_2d)[:, 0]
+    """Each discriminator's score (1: real) of each pair; the 3D one's parts averaged, and blind to size and view."""
+    return d3d(made.pose).mean(-1), d2d(made.pose_2d)[:, 0]
 
 
 class Difficulty:
     """How much harder a pair is for the estimator than its source pose: mean joint error over mean joint error."""
 
-    def __init__(
-        self, estimator: nn.Module, pose: Float[Tensor, "sources joints 3"], intrinsics: Float[Tensor, "sources 9"]
-    ) -> None:
+    def __init__(self, estimator: nn.Module, postures: PosturePool) -> None:
         self.estimator = estimator
         with torch.inference_mode():
-            pairs = zip(pose.split(BLOCK_ROWS), intrinsics.split(BLOCK_ROWS), strict=True)
+            pairs = zip(postures.pose.split(BLOCK_ROWS), postures.intrinsics.split(BLOCK_ROWS), strict=True)
             self.source_errors = torch.cat([self._errors(p, project(p, camera)) for p, camera in pairs])
 
-    def __call__(self, made: Augmented, index: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        return self._errors(made.pose_rt, made.pose_2d) / (self.source_errors[index] + EPSILON)
+    def __call__(self, made: Made, posture: Drawn) -> Float[Tensor, " batch"]:
+        return self._errors(made.pose, made.pose_2d) / (self.source_errors[posture.place] + EPSILON)
 
     def _errors(
         self, pose: Float[Tensor, "batch joints 3"], pose_2d: Float[Tensor, "batch joints 2"]
@@ -166,6 +215,6 @@ def _hardly_valid(valid: int, tally: Tally) -> PoseAugError:
     cause = max(tally.redrawn, key=lambda name: tally.redrawn[name])
     share = tally.redrawn[cause] / tally.candidates
     return PoseAugError(
-        f"the augmentor makes hardly a valid pair ({valid:,} of {tally.candidates:,} candidates; {share:.0%} fail by "
+        f"hardly a candidate is a valid pair ({valid:,} of {tally.candidates:,} candidates; {share:.0%} fail by "
         f"{cause}): {MENDS[cause]}"
     )

@@ -76,6 +76,7 @@ def all_columns(skeleton: Skeleton) -> tuple[Column, ...]:
         Column("score_2d", (), "<f4", "2D discriminator; 1: real", "1", optional=True),
         Column("difficulty", (), "<f4", "estimator's error on the pair over that on its source", "1", optional=True),
         Column("source_index", (), "<i8", "row in the run's poses.h5", "row"),
+        Column("mirrored", (), "<i1", "1: the source pose was mirrored first", "1"),
         Column("snapshot", (), "<i2", "epoch of the augmentor that made it", "epoch"),
     )
 
@@ -107,12 +108,15 @@ def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str
 def source_facts(run: RunFolder) -> dict[str, Any]:
     """Where the source poses come from (with ``licence`` and ``citation``), how many, and the bodies in them.
 
-    And under ``extra_2d``, where there were any, where the 2D poses come from that steered the augmentor.
+    And where there were any: under ``built_in`` the built-in poses that were added to them, under ``extra_2d`` where
+    the 2D poses come from that steered the augmentor.
     """
-    poses, extra = run.poses, run.extra_2d
+    poses, extra, built_in = run.poses, run.extra_2d, run.info().get("source", {}).get("built_in")
     lengths = poses.bone_lengths()
     extremes = {"min": lengths.min(0).tolist(), "max": lengths.max(0).tolist()}
     facts = {"licence": "", "citation": "", **poses.provenance, "rows": len(poses), "bone_length_m": extremes}
+    if built_in is not None:
+        facts["built_in"] = built_in
     return facts if extra is None else {**facts, "extra_2d": list(extra.provenance)}
 
 

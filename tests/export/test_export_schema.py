@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from poseaug_gen.bones import bones_of
 from poseaug_gen.camera import INTRINSICS, project
 from poseaug_gen.config import ExportSettings, config_from_dict
 from poseaug_gen.export.dataset import Summary
@@ -38,6 +39,7 @@ SCHEMA = {  # DESIGN.md, "The exported file, schema 1"
     "score_2d": ((N,), "<f4"),
     "difficulty": ((N,), "<f4"),
     "source_index": ((N,), "<i8"),
+    "mirrored": ((N,), "<i1"),
     "snapshot": ((N,), "<i2"),
 }
 OPTIONAL = {"score_3d", "score_2d", "difficulty"}
@@ -98,6 +100,8 @@ def test_attributes(full: Path, fake_run: RunFolder) -> None:
     assert len(described["length_groups"]) == G
     source = json.loads(attributes["source"])
     assert {"licence", "citation", "rows"} <= set(source)
+    assert source["rows"] == 300
+    assert source["built_in"] == {"name": "anatomy", "citation": "Measured 2026"}, "whose postures it stands on too"
     lengths = fake_run.poses.bone_lengths()
     np.testing.assert_allclose(source["bone_length_m"]["min"], lengths.min(0))
     np.testing.assert_allclose(source["bone_length_m"]["max"], lengths.max(0))
@@ -125,28 +129,48 @@ def test_opens_with_h5py_alone(full: Path) -> None:
     assert found.stdout.strip() == f"({N}, {J}, 3) True"
 
 
-def test_pairs_are_consistent(full: Path, fake_run: RunFolder) -> None:
-    """Every column against its definition, from the file and the run's poses alone."""
-    with h5py.File(full) as file:
+@pytest.mark.parametrize("share", ["learned_run", "drawn_run"])
+@pytest.mark.parametrize("shard_rows", [N, 2000], ids=["plain", "virtual"])
+def test_pairs_are_consistent(
+    share: str, shard_rows: int, make_export: Callable[..., Summary], request: pytest.FixtureRequest
+) -> None:
+    """Every column against its definition, from the file and the run's poses alone; no posture has limbs of others."""
+    run = request.getfixturevalue(share)
+    with h5py.File(make_export(run=run, n=N, shard_rows=shard_rows).path) as file:
         rows = {name: torch.from_numpy(dataset[:]) for name, dataset in file.items()}
-    pose, camera = rows["positions_3d"], rows["intrinsics"]
-    source, poses = rows["source_index"], fake_run.poses
-    assert torch.equal(camera, torch.from_numpy(poses.intrinsics)[source])
+    poses, pose, camera = run.poses, rows["positions_3d"], rows["intrinsics"]
     assert (rows["image_size"] == 1000).all()
-    assert (rows["snapshot"] == 7).all()
+    assert (rows["snapshot"] == (7 if share == "learned_run" else 0)).all()
     assert camera.shape[1] == len(INTRINSICS)
     torch.testing.assert_close(project(pose, camera), rows["positions_2d"], rtol=0, atol=1e-6)
     assert (rows["positions_2d"].abs() <= 1).all()
     torch.testing.assert_close(pose[:, 0], rows["translation"], rtol=0, atol=1e-6)
-    # Undo the rigid transform: what is left has the source's bones, but for their ratio and direction.
-    body = (pose - pose[:, :1]) @ rotation_matrix(rows["rotation"])
-    bones = body[:, 1:] - body[:, poses.skeleton.bone_parents]
-    old = torch.from_numpy(poses.positions)[source]
-    old_bones = old[:, 1:] - old[:, poses.skeleton.bone_parents]
-    ratio = rows["length_ratio"][:, poses.skeleton.group_of_bone]
-    torch.testing.assert_close(bones.norm(dim=-1), old_bones.norm(dim=-1) * (1 + ratio), rtol=1e-4, atol=1e-5)
-    cosine = torch.cosine_similarity(bones, old_bones, dim=-1)
+    # The posture's own camera sees what the augmentor made; a drawn row has its own.
+    place = rows["mirrored"].long(), rows["source_index"]
+    lens = torch.from_numpy(np.stack([poses.intrinsics, poses.mirrored().intrinsics]))[place]
+    own_lens = (camera == lens).all(-1)
+    assert own_lens.all() if share == "learned_run" else own_lens.double().mean() < 0.5
+    # Undo the rigid transform: what is left has the source's bones, but for their direction, on the body of one of its
+    # subjects, but for their ratio.
+    bones = bones_of((pose - pose[:, :1]) @ rotation_matrix(rows["rotation"]), poses.skeleton)
+    source = torch.from_numpy(np.stack([poses.positions, poses.mirrored().positions]))[place]
+    cosine = torch.cosine_similarity(bones, bones_of(source, poses.skeleton), dim=-1)
     torch.testing.assert_close((1 - cosine).mean(-1), rows["angle_change"], rtol=1e-3, atol=1e-4)
+    length = bones.norm(dim=-1) / (1 + rows["length_ratio"][:, poses.skeleton.group_of_bone])
+    bodies = torch.from_numpy(run.source_poses.subject_bone_lengths())
+    nearest = (length[:, None] - bodies).abs().amax(-1).min(1)
+    assert nearest.values.max() < 1e-4
+    assert set(nearest.indices.tolist()) == set(range(len(bodies)))
+
+
+def test_a_mixed_export_has_rows_of_both_kinds_and_says_how_it_was_mixed(full: Path) -> None:
+    with h5py.File(full) as file:
+        snapshot, change = file["snapshot"][:], file["angle_change"][:]
+        settings = json.loads(file.attrs["config"])["train"]
+    assert set(snapshot) == {0, 7}
+    assert 0 < (snapshot == 7).mean() < 1.5 * settings["postures"]["learned"]
+    assert ((change == 0) == (snapshot == 0)).all()
+    assert settings["views"]["own_lens"] > 0
 
 
 def test_columns_of_another_skeleton_have_its_sizes() -> None:
@@ -154,6 +178,14 @@ def test_columns_of_another_skeleton_have_its_sizes() -> None:
     shapes = {column.name: column.shape for column in all_columns(skeleton)}
     assert shapes["positions_3d"] == (17, 3)
     assert shapes["length_ratio"] == (skeleton.num_groups,)
+
+
+def test_a_run_without_built_in_poses_names_none(make_run):
+    run = make_run()
+    run.write_info(source={}, rows={"training": 300, "validation": 0})
+    assert "built_in" not in source_facts(run)
+    assert run.built_in_rows == 0
+    assert len(run.source_poses) == 300
 
 
 def test_an_export_says_which_2d_poses_steered_its_augmentor_and_where_no_file_lay(make_run, skeleton):

@@ -6,29 +6,41 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
+from poseaug_gen.bones import with_lengths
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export import verify as verify_module
 from poseaug_gen.export.dataset import Summary
 from poseaug_gen.export.verify import verify
+from poseaug_gen.sources.canonical import write_poses
+from poseaug_gen.training.run_folder import RunFolder
 
 ROW = 1234
 MakeExport = Callable[..., Summary]
 
 
 @pytest.fixture
-def plain(make_export: MakeExport) -> Path:
-    return make_export("plain/aug.h5", n=3000, scores=True, difficulty=True).path
+def plain(make_export: MakeExport, learned_run: RunFolder) -> Path:
+    """Rows that the augmentor made, all of them."""
+    return make_export("plain/aug.h5", run=learned_run, n=3000, scores=True, difficulty=True).path
+
+
+@pytest.fixture
+def drawn(make_export: MakeExport, drawn_run: RunFolder) -> Path:
+    """Rows that it had no hand in."""
+    return make_export("drawn/aug.h5", run=drawn_run, n=2500, scores=True, difficulty=True).path
 
 
 @pytest.fixture
 def sharded(make_export: MakeExport) -> Path:
-    """Three shards of 1,000 rows."""
+    """Three shards of 1,000 rows of both kinds."""
     return make_export(n=3000, shard_rows=1000).path
 
 
@@ -42,8 +54,9 @@ def change(path: Path, name: str, row: int, how: Callable[[np.ndarray], np.ndarr
         file[name][row] = how(file[name][row])
 
 
-def test_whole_exports_pass(plain: Path, sharded: Path) -> None:
+def test_whole_exports_pass(plain: Path, drawn: Path, sharded: Path) -> None:
     assert verify(plain).files == 1
+    assert verify(drawn).rows == 2500
     assert verify(sharded).files == 3
     assert verify(sharded.parent / "aug.shards").rows == 3000
     assert verify(shard(sharded, 1)).rows == 1000
@@ -70,13 +83,20 @@ CORRUPTIONS: dict[str, tuple[str, Callable, str]] = {
     "root elsewhere": ("translation", lambda v: v + np.float32(1e-3), "root .* translation"),
     "rotation too long": ("rotation", lambda v: v * 0 + np.float32(3.2), "rotation is .* rad"),
     "ratio too large": ("length_ratio", lambda v: v + np.float32(0.5), "length_ratio reaches"),
-    "fixed bone changed": ("length_ratio", lambda v: np.where(np.arange(9) == 4, 0.1, v), "keeps its length"),
+    "fixed bone changed": ("length_ratio", lambda v: np.where(np.arange(9) == 4, 0.1, v), "length the augmentor keeps"),
     "angle over 2": ("angle_change", lambda v: 2.5, "angle_change"),
     "negative difficulty": ("difficulty", lambda v: -1.0, "difficulty"),
     "negative source": ("source_index", lambda v: -1, "source_index is -1"),
     "source beyond the poses": ("source_index", lambda v: 300, "source has 300 rows"),
     "negative snapshot": ("snapshot", lambda v: -1, "snapshot"),
+    "neither mirrored nor not": ("mirrored", lambda v: 2, "mirrored is 2"),
+    "a hole": ("mirrored", lambda v: -1, "mirrored is -1"),
     "no image": ("image_size", lambda v: 0, "image_size"),
+}
+# What is wrong with a row only if no augmentor made it, or only if one did.
+BY_KIND = {
+    "fixed bone changed": CORRUPTIONS.pop("fixed bone changed"),
+    "bones turned": ("angle_change", lambda v: 0.1, "no augmentor turned"),
 }
 
 
@@ -87,6 +107,44 @@ def test_a_bad_row_is_found_by_its_number(name: str, plain: Path) -> None:
     change(plain, column, ROW + 1000, how)
     with pytest.raises(PoseAugError, match=rf"aug\.h5: row {ROW}: .*({reason})"):
         verify(plain)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fixed bone changed", "plain"), ("bones turned", "drawn")])
+def test_a_row_is_held_to_what_made_it(name: str, kind: str, request: pytest.FixtureRequest) -> None:
+    column, how, reason = BY_KIND[name]
+    path = request.getfixturevalue(kind)
+    change(path, column, ROW, how)
+    with pytest.raises(PoseAugError, match=rf"aug\.h5: row {ROW}: .*({reason})"):
+        verify(path)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fixed bone changed", "drawn"), ("bones turned", "plain")])
+def test_and_not_to_what_made_the_others(name: str, kind: str, request: pytest.FixtureRequest) -> None:
+    """Then no rule forbids it, and it is found by its hash."""
+    column, how, _ = BY_KIND[name]
+    path = request.getfixturevalue(kind)
+    change(path, column, ROW, how)
+    with pytest.raises(PoseAugError, match=rf"the bytes of '{column}'"):
+        verify(path)
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_a_bad_drawn_row_is_found_by_its_number_too(name: str, drawn: Path) -> None:
+    column, how, reason = CORRUPTIONS[name]
+    change(drawn, column, ROW, how)
+    with pytest.raises(PoseAugError, match=rf"aug\.h5: row {ROW}: .*({reason})"):
+        verify(drawn)
+
+
+def test_bodies_whose_left_is_not_their_right_pass(make_run: Callable, make_export: MakeExport) -> None:
+    """Their augmented bodies have legs alike, of lengths that one of their own never had."""
+    run = make_run(learned=0.5, length_spread=0.2)
+    poses, skeleton = run.poses, run.skeleton
+    longer = np.where(np.isin(np.arange(skeleton.num_bones), [left - 1 for left, _ in skeleton.pairs]), 1.5, 1.0)
+    lengths = torch.from_numpy((poses.bone_lengths() * longer).astype(np.float32))
+    lame = with_lengths(torch.from_numpy(poses.positions), lengths, skeleton).numpy()
+    write_poses(run.path / "poses.h5", replace(poses, positions=lame))
+    assert verify(make_export(run=RunFolder(run.path), n=3000).path).rows == 3000
 
 
 def reproject(path: Path, row: int, move: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -126,9 +184,9 @@ def test_the_row_number_is_that_of_the_whole_export(sharded: Path) -> None:
         verify(sharded)
 
 
-@pytest.mark.parametrize("column", ["angle_change", "source_index", "score_3d", "snapshot"])
+@pytest.mark.parametrize("column", ["angle_change", "source_index", "score_3d", "mirrored", "snapshot"])
 def test_a_change_that_no_rule_forbids_is_found_by_its_hash(column: str, plain: Path) -> None:
-    change(plain, column, ROW, lambda v: v * 0 + 1)
+    change(plain, column, ROW, lambda v: 1 - v if column == "mirrored" else v * 0 + 1)
     with pytest.raises(PoseAugError, match=f"aug.h5: the bytes of '{column}'"):
         verify(plain)
 
