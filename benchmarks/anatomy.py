@@ -14,15 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import mse_loss
 
-from poseaug_gen.bones import root_relative
-from poseaug_gen.camera import project
-from poseaug_gen.metrics import mpjpe_mm, pa_mpjpe_mm
-from poseaug_gen.models.estimators import build_estimator
+from poseaug_gen.evaluation.predict import predict
+from poseaug_gen.evaluation.scores import MPJPE, OVERALL, PA_MPJPE, score
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources import read_sources
@@ -30,6 +26,10 @@ from poseaug_gen.sources.anatomy.activities import UNIFORM
 from poseaug_gen.sources.anatomy.source import see_crowd
 from poseaug_gen.sources.formats import Request
 from poseaug_gen.sources.rigs import load_rig
+from poseaug_gen.training.batches import Pool, half_and_half
+from poseaug_gen.training.lifter import Budget, train_lifter
+
+CPU = torch.device("cpu")
 
 
 @click.command()
@@ -73,7 +73,8 @@ def main(
             started = time.perf_counter()
             poses = makers[name](seed)
             made = time.perf_counter() - started
-            lifter = train_lifter(poses, steps, seed)
+            pool = Pool.of(poses, CPU)
+            lifter = train_lifter(half_and_half(pool, pool), Budget(steps=steps), skeleton, seed, CPU)
             errors = {test: test_lifter(lifter, target) for test, target in tests.items()}
             cells = "".join(f"{mpjpe:13.1f} / {pa:5.1f}" + " " for mpjpe, pa in errors.values())
             click.echo(f"{name:10} seed {seed:<8}{cells}  ({len(poses):,} pairs, made in {made:.0f} s)")
@@ -83,39 +84,10 @@ def main(
                     file.write(json.dumps(row) + "\n")
 
 
-def train_lifter(poses: PoseSet, steps: int, seed: int, batch: int = 1024) -> nn.Module:
-    """A lifter trained on the pairs of a pose set, batches drawn with replacement."""
-    torch.manual_seed(seed)
-    model = build_estimator("videopose", poses.skeleton, 256, 0.25)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    pose_2d, pose = torch.from_numpy(poses.project()), root_relative(torch.from_numpy(poses.positions))
-    model.train()
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = 1e-3 * (1 - step / steps) ** 0.9
-        rows = torch.randint(len(pose), (batch,))
-        loss = mse_loss(root_relative(model(pose_2d[rows])), pose[rows])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return model.eval()
-
-
-@torch.inference_mode()
 def test_lifter(model: nn.Module, target: PoseSet) -> tuple[float, float]:
-    """MPJPE and PA-MPJPE of a lifter on a target, millimetres, with flip test-time augmentation."""
-    mirror = torch.from_numpy(target.skeleton.mirror_joints)
-    errors = []
-    for positions, intrinsics in zip(
-        torch.from_numpy(target.positions).split(8192), torch.from_numpy(target.intrinsics).split(8192), strict=True
-    ):
-        pose_2d = project(positions, intrinsics)
-        flipped = model(pose_2d[:, mirror] * torch.tensor([-1.0, 1.0]))
-        predicted = (model(pose_2d) + flipped[:, mirror] * torch.tensor([-1.0, 1.0, 1.0])) / 2
-        predicted, true = root_relative(predicted), root_relative(positions)
-        errors.append(np.stack([mpjpe_mm(predicted, true), pa_mpjpe_mm(predicted, true)], -1))
-    mpjpe, pa = np.concatenate(errors).mean(0)
-    return float(mpjpe), float(pa)
+    """MPJPE and PA-MPJPE of a lifter on a target, millimetres."""
+    overall = score(predict(model, torch.from_numpy(target.project()), target.skeleton), target)[OVERALL]
+    return overall[MPJPE], overall[PA_MPJPE]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""Pairs of an export to train on: made in memory from a run, or read from the files that ``export`` wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from poseaug_gen.bones import root_relative
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.errors import PoseAugError
+from poseaug_gen.export.dataset import Layout
+from poseaug_gen.export.reading import Found, check_form, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.rows import Rows, Sampler
+from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes, settings_hash, to_json
+from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.training.batches import Pool
+from poseaug_gen.training.run_folder import RunFolder
+
+DEFAULT_ROWS = 1_000_000
+
+
+def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
+    """The pairs that ``export`` would write with these settings, in memory.
+
+    Raises:
+        PoseAugError: the run cannot be read, or hardly a candidate is valid.
+    """
+    layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), Sampler(run, settings)
+    blocks = (rows for shard in range(layout.shards) for rows, _ in sampler.blocks(shard, layout.rows_of(shard)))
+    return _filled(blocks, settings.n, run.skeleton)
+
+
+def made_key(run: RunFolder, settings: ExportSettings) -> dict[str, Any]:
+    """What those pairs depend on: run, settings, seed and augmentor, as one hash, and how the first of them lie.
+
+    The latter tells when our own code makes others of the same settings: mean and standard deviation of the first
+    pairs' joints along each axis, metres, to a tenth of a millimetre.
+    """
+    first, _ = next(Sampler(run, settings).blocks(0, min(settings.n, CHUNK_ROWS)))
+    joints = first["positions_3d"].reshape(-1, 3).astype(np.float64)
+    sample = np.concatenate([joints.mean(0), joints.std(0)]).round(4).tolist()
+    return {"export": settings_hash(export_attributes(run, settings)), "rows": settings.n, "sample": sample}
+
+
+def read_pool(found: Found, rows: int) -> Pool:
+    """Pairs of an export's files: all of them, or where ``rows`` is fewer, chunks drawn from the whole of it.
+
+    Raises:
+        PoseAugError: a file is missing or damaged, or a pair is not finite.
+    """
+    rows = min(rows, found.rows)
+    return _filled(_chunks(found, rows), rows, skeleton_in(found))
+
+
+def read_key(found: Found, rows: int) -> dict[str, Any]:
+    """What those pairs depend on; a file's attributes tell, as they hold the hashes of its columns.
+
+    Raises:
+        PoseAugError: a file is missing or damaged.
+    """
+    attributes = []
+    for part in found.parts:
+        with opened(part.path) as file:
+            attributes.append(read_attributes(file, part.path))
+    return {"export": hashlib.sha256(to_json(attributes).encode()).hexdigest(), "rows": min(rows, found.rows)}
+
+
+def skeleton_in(found: Found) -> Skeleton:
+    """Whose poses an export holds. Raises a PoseAugError where its first file does not tell."""
+    first = found.parts[0].path
+    with opened(first) as file:
+        return skeleton_of(read_attributes(file, first), first)
+
+
+def source_hash_in(found: Found) -> str | None:
+    """The hash of the poses that an export was made of, as its run recorded it."""
+    first = found.parts[0].path
+    with opened(first) as file:
+        return parsed(read_attributes(file, first), "run", first).get("source_sha256")
+
+
+def _chunks(found: Found, rows: int) -> Iterator[Rows]:
+    """Whole chunks that hold at least ``rows`` rows between them, in the order of the file.
+
+    Drawn at random, as an export may be in an order that means something; the same ones each time.
+    """
+    skeleton = skeleton_in(found)
+    starts = [(part, at) for part in found.parts for at in range(0, part.rows, CHUNK_ROWS)]
+    order = np.random.default_rng(0).permutation(len(starts))
+    sizes = np.array([min(CHUNK_ROWS, part.rows - at) for part, at in starts])[order]
+    chosen = np.sort(order[: np.searchsorted(sizes.cumsum(), rows) + 1])
+    for part in found.parts:
+        with opened(part.path) as file:
+            check_form(file, part.path, skeleton, part.rows)
+            for number in chosen:
+                owner, at = starts[number]
+                if owner is part:
+                    yield {name: file[name][at : at + CHUNK_ROWS] for name in ("positions_3d", "positions_2d")}
+
+
+def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton) -> Pool:
+    """The first ``rows`` rows of some blocks; in memory once, in single precision."""
+    pose_2d, pose = torch.empty(rows, skeleton.num_joints, 2), torch.empty(rows, skeleton.num_joints, 3)
+    done = 0
+    for block in blocks:
+        stop = min(rows, done + len(block["positions_3d"]))
+        pose_2d[done:stop] = torch.from_numpy(block["positions_2d"][: stop - done])
+        pose[done:stop] = root_relative(torch.from_numpy(block["positions_3d"][: stop - done]))
+        done = stop
+    if not (pose.isfinite().all() and pose_2d.isfinite().all()):
+        raise PoseAugError("the export has pairs that are not finite; poseaug-gen verify says which, so make it again")
+    return Pool(pose_2d, pose)

@@ -1,0 +1,80 @@
+"""An export's pairs: from the run the very rows that the file has, from the file as many as are asked for."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.errors import PoseAugError
+from poseaug_gen.evaluation.exported import made_key, made_pool, read_key, read_pool, skeleton_in, source_hash_in
+from poseaug_gen.export.dataset import export
+from poseaug_gen.export.reading import find
+from poseaug_gen.export.rows import Sampler
+
+
+def exported(run, path, **settings):
+    export(run, ExportSettings(**settings), path)
+    return find(path)
+
+
+@pytest.mark.parametrize("shard_rows", [1_000_000, 400])
+def test_a_run_makes_the_pairs_that_its_export_holds(run, tmp_path, shard_rows):
+    found = exported(run, tmp_path / "aug.h5", n=1000, shard_rows=shard_rows)
+    made = made_pool(run, ExportSettings(n=1000, shard_rows=shard_rows))
+    with h5py.File(tmp_path / "aug.h5") as file:
+        pose = file["positions_3d"][:]
+        np.testing.assert_array_equal(made.pose, pose - pose[:, :1])
+        np.testing.assert_array_equal(made.pose_2d, file["positions_2d"][:])
+    read = read_pool(found, 1_000_000)
+    assert torch.equal(read.pose, made.pose)
+    assert torch.equal(read.pose_2d, made.pose_2d)
+    assert made.pose.dtype == made.pose_2d.dtype == torch.float32
+
+
+def test_fewer_pairs_than_a_file_has_are_drawn_from_all_of_it(run, tmp_path, monkeypatch):
+    """An export may be in an order that means something; whole chunks are read, the same ones each time."""
+    monkeypatch.setattr("poseaug_gen.evaluation.exported.CHUNK_ROWS", 10)
+    found = exported(run, tmp_path / "aug.h5", n=1000, shard_rows=405)
+    whole, part = read_pool(found, 1000), read_pool(found, 203)
+    assert len(part) == 203
+    row = {tuple(pose.flatten().tolist()): number for number, pose in enumerate(whole.pose)}
+    numbers = np.array([row[tuple(pose.flatten().tolist())] for pose in part.pose])
+    assert len(set(numbers)) == 203
+    assert np.histogram(numbers, 4, (0, 1000))[0].min() > 10, "from every quarter of the file"
+    assert torch.equal(read_pool(found, 203).pose, part.pose)
+
+
+def test_keys_tell_exports_apart(run, tmp_path):
+    one, other = exported(run, tmp_path / "a.h5", n=50), exported(run, tmp_path / "b.h5", n=50, seed=1)
+    keys = [
+        *(made_key(run, ExportSettings(n=n, seed=seed)) for n, seed in ((50, 0), (60, 0), (50, 1))),
+        *(read_key(found, rows) for found, rows in ((one, 1000), (one, 20), (other, 1000))),
+    ]
+    assert len({str(key) for key in keys}) == 6
+    assert made_key(run, ExportSettings(n=50)) == keys[0]
+    assert read_key(one, 50) == read_key(one, 1_000_000), "there are no more than it has"
+    assert skeleton_in(one) == run.skeleton
+    assert source_hash_in(one) == run.info()["source_sha256"]
+
+
+def test_code_that_makes_other_pairs_of_the_same_settings_has_another_key(run, monkeypatch):
+    before = made_key(run, ExportSettings(n=50))
+    real = Sampler.blocks
+
+    def moved(self, shard, rows):
+        for block, tally in real(self, shard, rows):
+            yield block | {"positions_3d": block["positions_3d"] + np.float32(0.001)}, tally
+
+    monkeypatch.setattr(Sampler, "blocks", moved)
+    after = made_key(run, ExportSettings(n=50))
+    assert after["sample"] != before["sample"]
+    assert after["export"] == before["export"]
+
+
+def test_a_pair_that_is_not_finite_is_no_training_data(run, tmp_path):
+    found = exported(run, tmp_path / "aug.h5", n=50)
+    with h5py.File(tmp_path / "aug.h5", "r+") as file:
+        file["positions_3d"][7, 3] = np.nan
+    with pytest.raises(PoseAugError, match="not finite; poseaug-gen verify"):
+        read_pool(found, 50)
