@@ -16,7 +16,7 @@ from poseaug_gen.sources.canonical import write_poses
 SMALL = [
     "--preset", "quick", "--device", "cpu", "--set", "estimator.channels=32", "--set", "augmentor.width=32",
     "--set", "schedule.batch_size=64", "--set", "schedule.pretrain_epochs=1", "--set", "schedule.epochs=3",
-    "--set", "schedule.warmup_epochs=1",
+    "--set", "schedule.warmup_epochs=1", "--set", "postures.built_in_rows=300", "--set", "postures.judge_steps=5",
 ]  # fmt: skip
 
 # A body of seven joints, as few as somebody might track.

@@ -15,6 +15,7 @@ SMALL = [
     "--source", "poses.h5", "--name", "run", "--preset", "quick", "--device", "cpu", "--set", "estimator.channels=16",
     "--set", "augmentor.width=16", "--set", "schedule.batch_size=32", "--set", "schedule.pretrain_epochs=1",
     "--set", "schedule.epochs=2", "--set", "schedule.warmup_epochs=1", "--set", "run.preview_every=0",
+    "--set", "postures.built_in_rows=0", "--set", "postures.judge_steps=0",
 ]  # fmt: skip
 
 

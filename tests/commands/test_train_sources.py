@@ -11,6 +11,7 @@ from poseaug_gen.sources.canonical import read_poses, write_poses
 
 TINY = ["--preset", "quick", "--epochs", "1", "--rows", "400"]
 TINY += ["--set", "schedule.pretrain_epochs=1", "--set", "estimator.channels=8", "--set", "run.preview_every=0"]
+TINY += ["--set", "postures.built_in_rows=0", "--set", "postures.judge_steps=0"]
 
 
 def run(*words: str) -> str:
