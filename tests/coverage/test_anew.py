@@ -17,7 +17,7 @@ from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.validity import Limits, faults
 
 LIMITS = Limits(0.3, 30.0, 1.0)
-# Level cameras at the height of a body's middle, in whose frames there is room for a child's head and none for a giant's.
+# Level cameras at the height of a body's middle; in their frames there is room for a child, and none for a giant.
 TIGHT = replace(ViewSettings(), lowest=0.95, highest=0.95, fills_least=0.75, fills_most=0.78, wander=0.05, own_lens=0.0)
 TIGHT = replace(TIGHT, raised=0.0, lean=0.0)
 

@@ -19,7 +19,17 @@ from poseaug_gen.skeleton import load_skeleton
 ROWS = 4000
 PLAUSIBLE = 1e-3  # smallest p-value of a right distribution: one in a thousand seeds would fail, and the seed is fixed
 # Cameras that are held level and people who stand on the floor, in the middle of the room.
-PLAIN = replace(ViewSettings(), aim_spread=0.0, roll=0.0, own_lens=0.0, wander=0.0, raised=0.0, lean=0.0)
+PLAIN = replace(
+    ViewSettings(),
+    aim_spread=0.0,
+    roll=0.0,
+    own_lens=0.0,
+    wander=0.0,
+    sole=0.0,
+    sole_spread=0.0,
+    raised=0.0,
+    lean=0.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +112,12 @@ def test_the_share_of_raised_people_stand_on_something_up_to_so_high(level, lens
     raised = over_the_floor > 1e-5
     assert abs(raised.mean() - 0.3) < 4 * (0.3 * 0.7 / ROWS) ** 0.5
     assert is_uniform(over_the_floor[raised], 0.0, 0.8)
+
+
+def test_the_lowest_joint_of_who_stands_is_as_high_as_an_ankle_and_no_two_alike(level, lenses):
+    """Were it always at one height, a lifter could read the depth from where it is in the frame."""
+    views = drawn(level, lenses, lowest=1.6, highest=1.6, sole=0.05, sole_spread=0.03)
+    assert is_normal(world_of(level, views).height.min(1) + 1.6 - 0.05, 0.03)
 
 
 def test_distances_along_the_floor_are_even_in_their_logarithm(level, lenses):

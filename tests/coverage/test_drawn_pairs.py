@@ -18,7 +18,9 @@ from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
 ROWS = 500
-LEVEL_VIEWS = replace(ViewSettings(), lowest=1.0, highest=1.0, aim=1.0, aim_spread=0.0, roll=0.0, lean=0.0)
+LEVEL_VIEWS = replace(
+    ViewSettings(), lowest=1.0, highest=1.0, aim=1.0, aim_spread=0.0, roll=0.0, sole=0.0, sole_spread=0.0, lean=0.0
+)
 
 
 def made(

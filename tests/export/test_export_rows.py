@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 
 from poseaug_gen.bones import bones_of, directions_of, root_relative
@@ -17,6 +18,7 @@ from poseaug_gen.export.rows import BLOCK_ROWS, Rows, Sampler, Tally, generator_
 from poseaug_gen.metrics import mpjpe_mm
 from poseaug_gen.models.augmentor import NETWORKS
 from poseaug_gen.rotation import rotation_matrix
+from poseaug_gen.storage import write_text
 from poseaug_gen.training.run_folder import DIFFICULTY, RunFolder
 from poseaug_gen.validity import Limits, faults
 
@@ -171,7 +173,7 @@ def test_of_a_drawn_row_with_the_limbs_of_others_the_trunk_is_the_sources(fake_r
 
 
 def test_harder_postures_are_drawn_more_often(make_run: Callable[..., RunFolder], drawn_run: RunFolder) -> None:
-    """The first half of the source's postures four times as hard as the rest: at a power of one, four times as often."""
+    """The first half of the source's postures four times as hard: at a power of one, they come four times as often."""
     places = 2 * len(drawn_run.poses)
     harder = np.where(np.arange(places) % len(drawn_run.poses) < 100, 80.0, 20.0).astype(np.float32)
     own_limbs = {"learned": 0.0, "exchange_legs": 0.0, "exchange_arms": 0.0, "built_in": 0.0, "difficulty": 1.0}
@@ -189,6 +191,20 @@ def test_a_difficulty_of_other_postures_is_one_sentence(make_run: Callable[..., 
     run.write_tensors(DIFFICULTY, tensors)
     with pytest.raises(PoseAugError, match=r"difficulty\.safetensors: not of this run's 300 poses .*train"):
         Sampler(run, ExportSettings())
+
+
+def test_a_run_of_before_there_were_drawn_rows_is_exported_as_it_was_trained(
+    make_run: Callable[..., RunFolder],
+) -> None:
+    """Its configuration says nothing of postures and views: then the augmentor makes every row, as in SPEC."""
+    run = make_run()
+    sections = {name: values for name, values in run.config.to_dict().items() if name not in ("postures", "views")}
+    write_text(run.path / "config.toml", tomli_w.dumps(sections))
+    run.write_info(rows={"training": 300, "validation": 0})
+    rows, _ = gathered(Sampler(RunFolder(run.path), ExportSettings()), 0, 500)
+    assert (rows["snapshot"] == 7).all()
+    assert (rows["mirrored"] == 0).all()
+    assert rows["source_index"].max() >= 200, "and every pose is the source's"
 
 
 def test_scores_and_difficulty_are_what_they_say(fake_run: RunFolder) -> None:

@@ -32,7 +32,8 @@ def built_in(make_poses) -> PoseSet:
     """Other people, as the built-in source has them: of other names, licence and citation."""
     poses = make_poses(load_skeleton(), rows=64, seed=9, subjects=20)
     people = Labels.of([f"built-in {name}" for name in poses.subject.strings()])
-    return replace(poses, subject=people, provenance={"name": "anatomy", "licence": "none", "citation": "Measured 1988"})
+    record = {"name": "anatomy", "licence": "none", "citation": "Measured 1988"}
+    return replace(poses, subject=people, provenance=record)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def data_of(poses) -> Data:
     """Training data without a validation set."""
     pairs = Pairs.of(poses, CPU)
     none = pairs.take(torch.arange(0))
-    return Data(train=pairs, validation=none, bodies=torch.from_numpy(poses.subject_bone_lengths()))
+    return Data(train=pairs, validation=none, unseen_views=none, bodies=torch.from_numpy(poses.subject_bone_lengths()))
 
 
 # --- measures -------------------------------------------------------------------------------------------------
@@ -81,7 +81,9 @@ def test_a_copy_of_the_source_measures_as_the_source_in_any_order_and_for_any_sk
         patch.setattr(augmentor_module, "compose", copying)
         for rows in (torch.arange(12), torch.randperm(12, generator=torch.Generator().manual_seed(seed))):
             taken = pairs.take(rows)
-            found = measure_augmentor(augmentor, Reference.of(Data(taken, taken.take(rows[:0]), lengths)))
+            found = measure_augmentor(
+                augmentor, Reference.of(Data(taken, taken.take(rows[:0]), taken.take(rows[:0]), lengths))
+            )
             assert found["pairwise_distance_ratio"] == pytest.approx(1, rel=1e-5)
             assert found["posture_distance_ratio"] == pytest.approx(1, rel=1e-5)
             assert found["noise_distance_ratio"] == pytest.approx(0, abs=1e-5)

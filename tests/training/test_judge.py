@@ -1,4 +1,4 @@
-"""The judge: what is rare and far from the rest is hard, what it cannot see is as the mean, and a kill changes nothing."""
+"""The judge: what is rare and unlike the rest is hard, what it cannot see is as the mean, a kill changes nothing."""
 
 from __future__ import annotations
 
