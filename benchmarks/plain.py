@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from poseaug_gen.bones import bones_of, directions_of, root_relative
 from poseaug_gen.camera import project
-from poseaug_gen.models.augmentor import Augmentor
+from poseaug_gen.models.augmentor import NETWORKS, Augmented, Augmentor, compose, features_of
 from poseaug_gen.training.losses import augmentor_loss, discriminator_loss, feedback_loss
 from poseaug_gen.training.networks import Networks
 from poseaug_gen.training.pairs import Pairs
@@ -45,6 +45,19 @@ class PlainDiscriminator3D(nn.Module):
             x = x + res1(leaky_relu(res0(x)))
             scores.append(pred(leaky_relu(last(x))))
         return torch.cat(scores, -1)
+
+
+class PlainAugmentor(Augmentor):
+    """One network after the other."""
+
+    def forward(self, pose: Tensor, intrinsics: Tensor, noise: Tensor) -> Augmented:
+        outputs = []
+        for name, x, z in zip(NETWORKS, features_of(pose, self.skeleton), noise, strict=True):
+            x = torch.cat([x, z], -1)
+            for layer in self.nets[name]:
+                x = layer(x)
+            outputs.append(x)
+        return compose(pose, intrinsics, *outputs, skeleton=self.skeleton)
 
 
 class PlainPool:
@@ -76,18 +89,19 @@ def loader(pairs: Pairs, batch_size: int) -> DataLoader:
 def train_gan(networks: Networks, source: Pairs) -> int:
     """One pass of augmentor and discriminators; returns the number of steps."""
     settings = networks.config
+    augmentor = PlainAugmentor(networks.skeleton, settings.augmentor.noise, settings.augmentor.width)
     d3d, pools = PlainDiscriminator3D(networks.skeleton), {name: PlainPool(settings.loss.pool_size) for name in "23"}
     optimisers = {
-        "augmentor": torch.optim.Adam(networks.augmentor.parameters(), lr=1e-4),
+        "augmentor": torch.optim.Adam(augmentor.parameters(), lr=1e-4),
         "d3d": torch.optim.Adam(d3d.parameters(), lr=1e-4),
         "d2d": torch.optim.Adam(networks.d2d.parameters(), lr=1e-4),
     }
-    networks.augmentor.train()
+    augmentor.train()
     networks.estimator.eval()
     loaders = [loader(source, settings.schedule.batch_size) for _ in range(3)]
     steps = 0
     for (pose, pose_2d, intrinsics), (real_3d, *_), (_, real_2d, _) in zip(*loaders, strict=True):
-        fakes = networks.augmentor(pose, intrinsics, networks.augmentor.draw_noise(len(pose)))
+        fakes = augmentor(pose, intrinsics, augmentor.draw_noise(len(pose)))
         loss, parts = augmentor_loss(
             fakes,
             (d3d(real_3d), d3d(fakes.pose_ba)),
@@ -103,7 +117,7 @@ def train_gan(networks: Networks, source: Pairs) -> int:
             )
         ]
         feedback, _ = feedback_loss(*judged, networks.skeleton, settings.feedback, 0.0)
-        _minimise(loss + feedback, networks.augmentor, optimisers["augmentor"])
+        _minimise(loss + feedback, augmentor, optimisers["augmentor"])
         for part in parts.values():
             part.item()
         if steps % settings.schedule.discriminator_every == 0:

@@ -72,10 +72,9 @@ def _training(key: str, plain: bool, source: str, rig: str, preset: str, rows: i
     from poseaug_gen.sources import read_sources
     from poseaug_gen.sources.formats import Request
     from poseaug_gen.sources.rigs import load_rig
-    from poseaug_gen.training import loop
-    from poseaug_gen.training.monitor import Monitor
     from poseaug_gen.training.networks import Networks
     from poseaug_gen.training.pairs import Pairs, batches_in
+    from poseaug_gen.training.passes import train_estimator, train_gan
 
     config = resolve(preset)
     poses = read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None)).subsample(ROWS)
@@ -83,14 +82,13 @@ def _training(key: str, plain: bool, source: str, rig: str, preset: str, rows: i
     pairs = Pairs.of(poses, torch.device("cpu"))
     steps = batches_in(len(pairs), config.schedule.batch_size)
     epoch = config.schedule.warmup_epochs + 1  # with feedback
-    monitor = Monitor()
 
     def ours_gan() -> int:
-        loop._train_gan(networks, pairs, epoch, monitor)
+        train_gan(networks, pairs, epoch)
         return steps
 
     def ours_estimator() -> int:
-        loop._train_estimator(networks, pairs, "estimator", monitor)
+        train_estimator(networks, pairs, "estimator")
         return steps
 
     run = {

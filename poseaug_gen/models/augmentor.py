@@ -6,15 +6,18 @@ those of the published implementation (SPEC, "Augmentor").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from poseaug_gen.bones import bones_of, constant, directions_of, lengths_of, pose_of, root_relative
 from poseaug_gen.camera import project
+from poseaug_gen.models.grouped import grouped_linear
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton
 
@@ -56,9 +59,29 @@ class Generator(nn.Sequential):
                 nn.init.kaiming_normal_(layer.weight)
 
     @property
+    def stages(self) -> list[tuple[nn.Linear, nn.BatchNorm1d, nn.LeakyReLU]]:
+        """The layers before the output layer, each with its norm and activation."""
+        layers = list(self)[:-1]
+        return cast(list[tuple[nn.Linear, nn.BatchNorm1d, nn.LeakyReLU]], list(zip(*[iter(layers)] * 3, strict=True)))
+
+    @property
     def out(self) -> nn.Linear:
         """The output layer."""
         return cast(nn.Linear, self[-1])
+
+
+class Generators(nn.ModuleDict):
+    """The four networks by name; they run layer by layer, all at once."""
+
+    def forward(self, inputs: Sequence[Float[Tensor, "batch _"]]) -> Float[Tensor, "batch outputs"]:
+        """What each network says to its own input, side by side."""
+        nets = [cast(Generator, net) for net in self.values()]
+        x = pad_sequence([one.T for one in inputs], batch_first=True).transpose(1, 2)
+        for stages in zip(*(net.stages for net in nets), strict=True):
+            linears, norms, activations = zip(*stages, strict=True)
+            normed = [norm(one) for norm, one in zip(norms, grouped_linear(linears, x), strict=True)]
+            x = activations[0](torch.stack(normed))
+        return torch.cat([net.out(one) for net, one in zip(nets, x, strict=True)], -1)
 
 
 class Augmentor(nn.Module):
@@ -69,7 +92,7 @@ class Augmentor(nn.Module):
         self.skeleton = skeleton
         self.noise = noise
         pose, bones = 3 * skeleton.num_joints, skeleton.num_bones
-        self.nets = nn.ModuleDict(
+        self.nets = Generators(
             {
                 "bone_angle": Generator(pose, 3 * bones, noise, width),
                 "bone_length": Generator(pose + bones, skeleton.num_groups, noise, width),
@@ -99,10 +122,9 @@ class Augmentor(nn.Module):
         noise: Float[Tensor, "nets batch noise"],
     ) -> Augmented:
         """Augment a batch of absolute camera-frame poses and project the result with each pose's own camera."""
-        features = root_relative(pose).flatten(1)
-        lengths = lengths_of(bones_of(pose, self.skeleton))
-        inputs = (features, torch.cat([features, lengths], -1), features, features)
-        outputs = [self.nets[name](torch.cat([x, z], -1)) for name, x, z in zip(NETWORKS, inputs, noise, strict=True)]
+        inputs = [torch.cat([x, z], -1) for x, z in zip(features_of(pose, self.skeleton), noise, strict=True)]
+        sizes = [cast(Generator, self.nets[name]).out.out_features for name in NETWORKS]
+        outputs = self.nets(inputs).split(sizes, -1)
         return compose(pose, intrinsics, *outputs, skeleton=self.skeleton)
 
 

@@ -205,6 +205,17 @@ def test_what_is_far_from_the_mean_counts_as_four_times_as_hard_or_as_easy(sourc
     assert chisquare(counts, ROWS * np.array([1.0] * 7 + [16.0]) / 23).pvalue > 1e-3
 
 
+def test_the_mean_is_that_of_what_is_drawn(poses):
+    """Eight easy postures of the source, two hard built-in ones that nine of ten rows stand on: these are the mean."""
+    ten = poses.take(np.r_[:8, SOURCE : SOURCE + 2])
+    judged = np.tile([1.0] * 8 + [25.0] * 2, 2)
+    settings = replace(AS_THEY_ARE, built_in=0.9, difficulty=1.0)
+    index = PosturePool(ten, 2, settings, judged).draw(ROWS, np.random.default_rng(0)).index
+    mean = 0.1 * 1 + 0.9 * 25  # so the hard ones are hardly over it, and the easy ones count as a quarter of it
+    easy, hard = 0.1 * 0.25, 0.9 * 25 / mean
+    assert is_near(index >= 8, hard / (easy + hard))
+
+
 def test_hardness_is_relative_to_what_is_drawn_and_keeps_to_the_shares_in_proportion(poses):
     """Where all are alike hard the shares stay; where the built-in ones are twice as hard they come more often."""
     alike = np.full(2 * len(poses), 33.0)
