@@ -37,7 +37,7 @@ class _GroupedLinear(Function):
         ctx.save_for_backward(x, weight)
         ctx.widths = [own.shape[1] for own in weights]
         ctx.dtype = weights[0].dtype
-        return torch.bmm(x, weight.mT).add_(torch.stack(biases)[:, None])
+        return torch.baddbmm(torch.stack(biases)[:, None].to(dtype), x, weight.mT)
 
     @staticmethod
     @once_differentiable
@@ -48,5 +48,5 @@ class _GroupedLinear(Function):
         if not any(into_parameters):
             return to_x, *[None] * len(into_parameters)
         to_weights = torch.bmm(gradient.mT, x).to(ctx.dtype)
-        to_biases = gradient.sum(1, dtype=ctx.dtype)
+        to_biases = gradient.sum(1).to(ctx.dtype)
         return to_x, *(one[:, :width] for one, width in zip(to_weights, ctx.widths, strict=True)), *to_biases
