@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any
 
 import torch
@@ -13,10 +14,9 @@ def use_bfloat16(module: nn.Module) -> None:
 
     For networks alone, not for geometry: bone vectors and projections need more than bfloat16's eight bits.
     """
-    forward = module.forward
+    module.forward = MethodType(_in_bfloat16, module)  # a method, so that a copy's runs the copy's weights
 
-    def cast(*inputs: Any) -> Tensor:
-        with torch.autocast(next(module.parameters()).device.type, torch.bfloat16):
-            return forward(*inputs).float()
 
-    module.forward = cast
+def _in_bfloat16(module: nn.Module, *inputs: Any) -> Tensor:
+    with torch.autocast(next(module.parameters()).device.type, torch.bfloat16):
+        return type(module).forward(module, *inputs).float()

@@ -8,26 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_runs import tiny
 
 from poseaug_gen.cli import main
-from poseaug_gen.config import resolve
+from poseaug_gen.commands import evaluate
+from poseaug_gen.evaluation import arms, online
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources.canonical import write_poses
 from poseaug_gen.training.loop import train
 from poseaug_gen.training.run_folder import RunFolder
 
-SMALL = {
-    "estimator.channels": 16,
-    "augmentor.width": 16,
-    "schedule.batch_size": 32,
-    "schedule.pretrain_epochs": 1,
-    "schedule.epochs": 2,
-    "schedule.warmup_epochs": 1,
-    "postures.built_in_rows": 0,
-    "postures.judge_steps": 0,
-    "run.preview_every": 0,
-    "run.device": "cpu",
-}
 QUICK = ["--steps", "2", "--channels", "16", "--n", "300", "--device", "cpu"]
 
 
@@ -35,7 +25,7 @@ QUICK = ["--steps", "2", "--channels", "16", "--n", "300", "--device", "cpu"]
 def finished(tmp_path_factory, make_poses) -> Path:
     """A folder with a finished run of the default skeleton."""
     outputs = tmp_path_factory.mktemp("outputs")
-    train(resolve("quick", options=SMALL), make_poses(load_skeleton(), rows=150), RunFolder(outputs / "small"))
+    train(tiny(schedule__epochs=2), make_poses(load_skeleton(), rows=150), RunFolder(outputs / "small"))
     return outputs
 
 
@@ -113,6 +103,28 @@ def test_predictions_alone_need_no_run_and_train_nothing(make_poses, skeleton, m
     assert "| near | predictions | 0.0 | 0.0 | 100.0 |" in result.stdout
 
 
+def test_targets_of_one_name_are_told_apart_and_any_file_name_can_be_drawn(make_poses, skeleton):
+    """Names that numbering, the mean over the targets and matplotlib's formulas have a use for."""
+    names = ["near", "a/w (2)", "b/w (2)", "a/w", "b/w", "mean of targets", "$\\frac$"]
+    poses = make_poses(skeleton, rows=4)
+    for name in names:
+        Path(f"{name}.h5").parent.mkdir(exist_ok=True)
+        write_poses(Path(f"{name}.h5"), poses)
+    words = [word for name in names for word in ("--target", f"{name}.h5")]
+    result = typed(*words, "--arms", "source", "--seeds", "1", *QUICK)
+    assert result.exit_code == 0, result.output
+    targets = ["near", "w (2)", "w (2) (2)", "w", "w (3)", "mean of targets (2)", "$\\frac$"]
+    evaluation = json.loads(Path("evaluation/evaluation.json").read_text())
+    assert list(evaluation["targets"]) == targets
+    assert list(evaluation["summary"]["source"]) == [*targets, "mean of targets"]
+
+
+def test_the_arms_that_can_be_named_are_those_that_there_are():
+    """The command names them without importing torch."""
+    assert evaluate.ARMS == (arms.SOURCE, arms.EXPORT, arms.PLAIN, online.ONLINE, online.PUBLISHED)
+    assert set(evaluate.DEFAULT_ARMS.split(",")) <= set(evaluate.ARMS)
+
+
 def test_predictions_beside_lifters():
     np.savez("mine.npz", positions_3d=np.random.default_rng(0).normal(size=(40, 16, 3)) * 0.3)
     words = ["--target", "near.h5", "--predictions", "mine.npz", "--arms", "source", "--seeds", "1", *QUICK]
@@ -159,11 +171,13 @@ def write_bad_files() -> None:
         (["--target", "near.h5", "--run", "nowhere"], 1, "nowhere: not a run folder"),
         (["--target", "near.h5", "--outputs", "empty"], 1, "poseaug-gen train"),
         (["--target", "near.h5", "--export", "no.h5"], 1, "no.h5: missing"),
+        (["--target", "near.h5", "--export", "near.h5"], 1, "near.h5: not an export of poseaug-gen"),
         (["--target", "near.h5", "--predictions", "no.npz"], 1, "no.npz: there is no such file"),
         (["--target", "near.h5", "--predictions", "few.npz"], 1, "few.npz: holds 3 poses and its target 40"),
         (["--target", "near.h5", "--predictions", "far.npz"], 1, "far.npz: the torso is"),
         (["--target", "near.h5", "--target", "near.h5", "--predictions", "few.npz"], 2, "one file a target"),
         (["--target", "near.h5", "--steps", "0"], 2, "steps"),
+        (["--target", "near.h5", "--seed", str(2**63)], 2, "'--seed': 9223372036854775808 is not in the range"),
         ([], 2, "--target"),
     ],
 )
@@ -179,8 +193,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_trained(words, code, says, mon
 
 def test_an_export_of_another_run_or_body_is_refused(make_poses):
     assert CliRunner().invoke(main, ["export", "--n", "50", "--out", "aug.h5"]).exit_code == 0
-    options = SMALL | {"run.seed": 1}
-    train(resolve("quick", options=options), make_poses(load_skeleton(), rows=60, seed=8), RunFolder(Path("other")))
+    train(tiny(schedule__epochs=2, run__seed=1), make_poses(load_skeleton(), rows=60, seed=8), RunFolder(Path("other")))
     result = typed("--target", "near.h5", "--export", "aug.h5", "--run", "other", *QUICK)
     assert result.exit_code == 1
     assert "aug.h5: was not made of the poses of other" in result.stderr

@@ -9,18 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
+from tiny_runs import tiny_words
 
 from poseaug_gen.cli import main
 from poseaug_gen.commands.train_monitor import LiveMonitor
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.sources.canonical import read_poses, write_poses
 
-SMALL = [
-    "--name", "run", "--preset", "quick", "--device", "cpu", "--set", "estimator.channels=16",
-    "--set", "augmentor.width=16", "--set", "schedule.batch_size=32", "--set", "schedule.pretrain_epochs=1",
-    "--set", "schedule.epochs=1", "--set", "schedule.warmup_epochs=0", "--set", "run.preview_every=0",
-    "--set", "postures.judge_steps=0",
-]  # fmt: skip
+ONE_EPOCH = ["--name", "run", *tiny_words(schedule__epochs=1, schedule__warmup_epochs=0)]
 
 # Of a joint that no human has.
 CENTAUR = """
@@ -34,7 +30,7 @@ r_hoof = "hip"
 
 
 def typed(*words: str) -> str:
-    result = CliRunner().invoke(main, ["train", *SMALL, *words])
+    result = CliRunner().invoke(main, ["train", *ONE_EPOCH, *words])
     assert result.exit_code == 0, result.output
     return result.output
 

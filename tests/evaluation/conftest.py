@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from tiny_runs import tiny
 
-from poseaug_gen.config import resolve
 from poseaug_gen.evaluation.transfer import Target
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton
@@ -14,25 +14,13 @@ from poseaug_gen.training.loop import train
 from poseaug_gen.training.run_folder import RunFolder
 
 CPU = torch.device("cpu")
-SMALL = {
-    "estimator.channels": 16,
-    "augmentor.width": 16,
-    "schedule.batch_size": 32,
-    "schedule.pretrain_epochs": 1,
-    "schedule.epochs": 2,
-    "schedule.warmup_epochs": 1,
-    "postures.built_in_rows": 0,
-    "postures.judge_steps": 0,
-    "run.preview_every": 0,
-    "run.device": "cpu",
-}
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, make_poses: Callable[..., PoseSet], skeleton: Skeleton) -> RunFolder:
     """A finished run of the default skeleton."""
     folder = RunFolder(tmp_path_factory.mktemp("outputs") / "small")
-    return train(resolve("quick", options=SMALL), make_poses(skeleton, rows=150), folder)
+    return train(tiny(schedule__epochs=2), make_poses(skeleton, rows=150), folder)
 
 
 @pytest.fixture

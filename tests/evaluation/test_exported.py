@@ -76,5 +76,5 @@ def test_a_pair_that_is_not_finite_is_no_training_data(run, tmp_path):
     found = exported(run, tmp_path / "aug.h5", n=50)
     with h5py.File(tmp_path / "aug.h5", "r+") as file:
         file["positions_3d"][7, 3] = np.nan
-    with pytest.raises(PoseAugError, match="not finite; poseaug-gen verify"):
+    with pytest.raises(PoseAugError, match=r"aug\.h5: has pairs that are not finite; poseaug-gen verify"):
         read_pool(found, 50)

@@ -39,6 +39,13 @@ def test_a_known_error_is_found(tmp_path, target):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5"])
+def test_a_file_may_name_its_joints_in_any_order(tmp_path, target, suffix):
+    names = np.array(target.poses.skeleton.joints[::-1], dtype="S")
+    path = write(tmp_path / f"mine{suffix}", positions_3d=target.poses.positions[:, ::-1], joints=names)
+    np.testing.assert_array_equal(read_predictions(path, target.poses), target.poses.positions)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -98,7 +98,16 @@ def test_an_interruption_costs_the_lifter_that_was_in_training(plan, trained):
 def test_a_damaged_result_is_one_sentence(plan):
     plan.run()
     path = next(plan.folder.glob("plain-seed1-*.json"))
-    for text, says in (("{", "not valid JSON"), ('{"arm": "plain"}', "not a kept result"), ("[]", "not a kept result")):
+    kept, another = json.loads(path.read_text()), next(plan.folder.glob("plain-seed0-*.json")).read_text()
+    without_scores = json.dumps({name: value for name, value in kept.items() if name != "targets"})
+    not_its = "not the result that was kept under this name"
+    for text, says in (
+        ("{", "not valid JSON"),
+        ('{"arm": "plain"}', not_its),
+        ("[]", not_its),
+        (another, not_its),
+        (without_scores, "not a kept result"),
+    ):
         path.write_text(text)
         with pytest.raises(PoseAugError, match=says) as caught:
             plan.run()

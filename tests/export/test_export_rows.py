@@ -128,8 +128,7 @@ def test_a_learned_row_is_what_the_augmentor_makes_of_its_posture(fake_run: RunF
     noise = random.standard_normal((len(NETWORKS), int(by.sum()), augmentor.noise), dtype=np.float32)
     with torch.no_grad():
         expected = augmentor(posture.pose[by], posture.intrinsics[by], torch.from_numpy(noise))
-    visibility = fake_run.config.visibility
-    limits = Limits(visibility.nearest, visibility.farthest, visibility.frame)
+    limits = Limits.of(fake_run.config.visibility)
     valid = ~faults(expected.pose_rt, expected.pose_2d, posture.image_size[by], limits).any(-1)
     count = int(learned.sum())
     assert 0 < count < len(rows["snapshot"])

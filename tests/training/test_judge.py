@@ -130,6 +130,15 @@ def test_views_that_hardly_have_a_body_in_their_frame_are_told(poses):
         judged(poses.take(np.arange(30)), config)
 
 
+def test_a_run_whose_drawn_cameras_see_nobody_does_not_begin(poses, tmp_path):
+    """Told when it begins, not after hours; with the augmentor alone it does not matter."""
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(PoseAugError, match=r"hardly a drawn camera sees a whole body .*postures\.learned=1"):
+        train(tiny(**LOW), poses.take(np.arange(30)), folder)
+    assert not folder.exists
+    assert train(tiny(schedule__epochs=1, postures__learned=1.0, **LOW), poses.take(np.arange(30)), folder).finished
+
+
 # --- in a run -------------------------------------------------------------------------------------------------------
 
 
@@ -171,6 +180,15 @@ def test_nobody_judges_where_nothing_comes_of_it(poses, tmp_path, option):
     assert "judge" not in steps.done
     assert not (run.path / DIFFICULTY).exists()
     assert run.difficulty() is None
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 0.0, -1.0])
+def test_a_difficulty_that_is_no_length_is_one_sentence(judged_run, wrong):
+    difficulty = torch.from_numpy(judged_run.difficulty().copy())
+    difficulty[3] = wrong
+    judged_run.write_tensors(DIFFICULTY, {"difficulty": difficulty})
+    with pytest.raises(PoseAugError, match=rf"{DIFFICULTY}: holds errors that are no lengths; train the run again"):
+        judged_run.difficulty()
 
 
 @pytest.mark.parametrize("after", [0, 2])

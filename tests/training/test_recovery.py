@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import torch
 from click.testing import CliRunner
-from tiny_runs import TINY, tiny, weights_hash
+from tiny_runs import tiny, tiny_words, weights_hash
 
 from poseaug_gen.cli import main
 from poseaug_gen.errors import PoseAugError
@@ -401,8 +401,7 @@ def test_a_run_recovers_a_bounded_number_of_times_in_all(poses, tmp_path, monkey
 def test_on_the_command_line_a_lasting_fault_is_one_sentence_and_exit_code_1(poses, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_poses(tmp_path / "poses.h5", poses)
-    options = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
-    words = ["train", "--source", "poses.h5", "--name", "run", "--preset", "quick", *options]
+    words = ["train", "--source", "poses.h5", "--name", "run", *tiny_words()]
     with monkeypatch.context() as patch:
         augmentor_that(returning_its_input)(patch, lambda: True)
         result = CliRunner().invoke(main, words)
@@ -424,7 +423,6 @@ def test_on_the_command_line_a_lasting_fault_is_one_sentence_and_exit_code_1(pos
 def test_the_command_line_says_what_a_run_recovered_from(poses, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_poses(tmp_path / "poses.h5", poses)
-    options = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
     calls = Counter()
 
     def on() -> bool:  # the loss of the first joint epoch's steps alone
@@ -432,7 +430,7 @@ def test_the_command_line_says_what_a_run_recovered_from(poses, tmp_path, monkey
         return calls["loss"] <= 2
 
     nan_in_a_loss(monkeypatch, on)
-    words = ["train", "--source", "poses.h5", "--name", "run", "--preset", "quick", *options]
+    words = ["train", "--source", "poses.h5", "--name", "run", *tiny_words()]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     assert "recovering from 1 × non_finite" in result.output

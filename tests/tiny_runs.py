@@ -27,6 +27,12 @@ def tiny(**options) -> Config:
     return resolve("quick", options=TINY | {key.replace("__", "."): value for key, value in options.items()})
 
 
+def tiny_words(**options) -> list[str]:
+    """The same settings as a user types them after ``poseaug-gen train``."""
+    settings = TINY | {key.replace("__", "."): value for key, value in options.items()}
+    return ["--preset", "quick", *(word for key, value in settings.items() for word in ("--set", f"{key}={value}"))]
+
+
 def weights_hash(folder: Path) -> dict[str, str]:
     """The hash of every network that a run folder holds."""
     return {
