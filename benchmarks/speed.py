@@ -1,9 +1,11 @@
-"""Training steps and exported rows a second, and peak memory, each beside the plain version in ``plain.py``.
+"""Epochs of training and exports, each beside the plain version in ``plain.py``: rates, peak memory, growth with poses.
 
-    python benchmarks/speed.py --source ../shared/data/cmu_everyday.npz --rig ../shared/data/rigs.json:studio
+    python benchmarks/speed.py                                   the standard preset
+    python benchmarks/speed.py --preset paper --steps 8 --device cuda
+    python benchmarks/speed.py --poses 62500 --poses 250000 --poses 1000000      and how cost grows with them
 
 Every figure is measured in a process of its own, ours and the plain one in turn, and the median of the rounds is
-printed. These machines are noisy: read the ratios.
+printed. These machines are noisy: read the ratios, each of which is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -15,122 +17,233 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from poseaug_gen.config import ExportSettings, resolve
-
-ROWS = 10_240  # source poses of a measured training pass: forty steps of 256
+PLAIN, FLOAT32, BF16, ALONE = "plain", "float32", "bf16", "learned"
+EPOCH, EXPORT, PRODUCT = "epoch", "export", "product"
+PRODUCT_SIZE = 2048  # rows and columns of the matrices whose product is the machine's rate
+Result = dict[str, float]
 
 
 @click.command()
 @click.option("--source", default="../shared/data/cmu_everyday.npz", show_default=True)
 @click.option("--rig", default="../shared/data/rigs.json:studio", show_default=True)
-@click.option("--preset", default="quick", show_default=True, help="Its estimator and batch size are measured.")
-@click.option("--rows", default=200_000, show_default=True, help="Rows of a measured export.")
+@click.option("--preset", default="standard", show_default=True, help="Its networks and batch size are measured.")
+@click.option("--steps", default=40, show_default=True, help="Batches of a measured pass; an epoch has three.")
+@click.option("--rows", default=400_000, show_default=True, help="Rows of a measured export.")
 @click.option("--rounds", default=3, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--poses", type=int, multiple=True, help="Measure epochs and exports of so many poses too.")
 @click.option("--only", hidden=True, help="Measure one figure in this process and print it as JSON.")
-def main(source: str, rig: str, preset: str, rows: int, rounds: int, only: str | None) -> None:
-    """Print a table of rates, ours beside the plain version's."""
+def main(
+    source: str,
+    rig: str,
+    preset: str,
+    steps: int,
+    rows: int,
+    rounds: int,
+    device: str,
+    poses: tuple[int, ...],
+    only: str | None,
+) -> None:
+    """Print tables of rates, ours beside the plain version's, in Markdown."""
+    batch = _config(preset, device).schedule.batch_size
     if only:
-        click.echo(json.dumps(measure(only, source, rig, preset, rows)))
+        what, kind, amount = only.split(":")
+        click.echo(json.dumps(_measure(what, kind, int(amount), _config(preset, device, kind), source, rig)))
         return
-    options = ["--source", source, "--rig", rig, "--preset", preset, "--rows", str(rows)]
-    results: dict[str, list[dict]] = {}
+
+    def measure(what: str, kind: str, amount: int) -> Result:
+        """One figure, in a process of its own."""
+        words = ["--source", source, "--rig", rig, "--preset", preset, "--device", device]
+        words += ["--only", f"{what}:{kind}:{amount}"]
+        done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    click.echo(f"preset {preset}, batches of {batch:,}, {device}, median of {rounds}\n")
+    _print_epochs(measure, steps, batch, rounds)
+    _print_exports(measure, rows, rounds)
+    if poses:
+        _print_growth(measure, poses)
+
+
+def _print_epochs(measure: Callable[[str, str, int], Result], steps: int, batch: int, rounds: int) -> None:
+    kinds = (PLAIN, FLOAT32, BF16)
+    done: dict[str, list[Result]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
-        for what in ("gan-plain", "gan-ours", "estimator-plain", "estimator-ours", "export-plain", "export-ours"):
-            done = subprocess.run(
-                [sys.executable, __file__, *options, "--only", what], capture_output=True, text=True, check=True
-            )
-            results.setdefault(what, []).append(json.loads(done.stdout.splitlines()[-1]))
-    click.echo(f"preset {preset}, median of {rounds}\n")
-    click.echo(f"{'':26}{'ours':>12}{'plain':>12}{'ratio':>8}{'peak ours':>12}{'peak plain':>12}")
-    for title, key in (
-        ("GAN steps/s", "gan"),
-        ("estimator steps/s", "estimator"),
-        ("export rows/s (written)", "export"),
-    ):
-        ours, plain = (statistics.median(r["rate"] for r in results[f"{key}-{kind}"]) for kind in ("ours", "plain"))
-        memory = [max(r["peak_mb"] for r in results[f"{key}-{kind}"]) for kind in ("ours", "plain")]
-        click.echo(f"{title:26}{ours:12,.1f}{plain:12,.1f}{ours / plain:8.2f}{memory[0]:9,.0f} MB{memory[1]:9,.0f} MB")
+        for kind in kinds:
+            done[kind].append(measure(EPOCH, kind, steps * batch))
+    products = {kind: measure(PRODUCT, kind, PRODUCT_SIZE)["flops"] for kind in (FLOAT32, BF16)}
+    products[PLAIN] = products[FLOAT32]
+    click.echo("| epoch | GAN steps/s | estimator steps/s | of plain | matrix products | peak |")
+    click.echo("|---|---|---|---|---|---|")
+    for kind in kinds:
+        faster = _median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
+        gan, estimator = (_median(steps / r[part] for r in done[kind]) for part in ("gan_seconds", "estimator_seconds"))
+        rate = _median(r["flops"] / r["seconds"] for r in done[kind])
+        peak = max(r["peak_mb"] for r in done[kind])
+        share = f"{rate / 1e9:,.0f} Gflop/s, {rate / products[kind]:.0%} of {products[kind] / 1e9:,.0f}"
+        click.echo(f"| {kind} | {gan:,.1f} | {estimator:,.1f} | {faster:.2f} × | {share} | {peak:,.0f} MB |")
 
 
-def measure(what: str, source: str, rig: str, preset: str, rows: int) -> dict[str, float]:
-    """One rate (steps or rows a second) and the process's peak memory."""
-    key, kind = what.split("-")
-    amount, seconds = (_export if key == "export" else _training)(key, kind == "plain", source, rig, preset, rows)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rate": amount / seconds, "peak_mb": peak}
+def _print_exports(measure: Callable[[str, str, int], Result], rows: int, rounds: int) -> None:
+    titles = {PLAIN: "plain, thrown away", ALONE: "the augmentor's alone, written", FLOAT32: "the default, written"}
+    done: dict[str, list[Result]] = {kind: [] for kind in titles}
+    for _ in range(rounds):
+        for kind in titles:
+            done[kind].append(measure(EXPORT, kind, rows))
+    click.echo("\n| export | rows/s | of plain | peak |\n|---|---|---|---|")
+    for kind, title in titles.items():
+        faster = _median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
+        rate, peak = _median(rows / r["seconds"] for r in done[kind]), max(r["peak_mb"] for r in done[kind])
+        click.echo(f"| {title} | {rate:,.0f} | {faster:.2f} × | {peak:,.0f} MB |")
 
 
-def _training(key: str, plain: bool, source: str, rig: str, preset: str, rows: int) -> tuple[int, float]:
-    import plain as plain_version
+def _print_growth(measure: Callable[[str, str, int], Result], poses: tuple[int, ...]) -> None:
+    click.echo("\n| poses | epoch, s | s a million | peak | export of as many, s | s a million | peak |")
+    click.echo("|---|---|---|---|---|---|---|")
+    for amount in poses:
+        cells = [f"{amount:,}"]
+        for what in (EPOCH, EXPORT):
+            result = measure(what, FLOAT32, amount)
+            seconds = result["seconds"]
+            cells += [f"{seconds:,.1f}", f"{seconds / amount * 1e6:,.0f}", f"{result['peak_mb']:,.0f} MB"]
+        click.echo(f"| {' | '.join(cells)} |")
+
+
+# --- in a process of its own ----------------------------------------------------------------------------------
+
+
+def _config(preset: str, device: str, kind: str = FLOAT32) -> Any:
+    from poseaug_gen.config import resolve
+
+    # A run of no training, for exports: its poses stand at the source's place, which is all that a rate needs.
+    options = {"schedule.epochs": 1, "schedule.warmup_epochs": 0, "schedule.pretrain_epochs": 0}
+    options |= {"run.preview_every": 0, "source.validation_share": 0.0, "postures.judge_steps": 0, "run.device": device}
+    if kind == BF16:
+        options["run.precision"] = BF16
+    if kind in (PLAIN, ALONE):
+        options["postures.learned"] = 1.0
+    return resolve(preset, options=options)
+
+
+def _measure(what: str, kind: str, amount: int, config: Any, source: str, rig: str) -> Result:
+    """Seconds and peak memory (a GPU's where one is used), and what else that figure has."""
     import torch
 
-    from poseaug_gen.skeleton import load_skeleton
-    from poseaug_gen.sources import read_sources
-    from poseaug_gen.sources.formats import Request
-    from poseaug_gen.sources.rigs import load_rig
-    from poseaug_gen.training.networks import Networks
-    from poseaug_gen.training.pairs import Pairs, batches_in
+    result = {EPOCH: _epoch, EXPORT: _export, PRODUCT: _product}[what](kind, amount, config, source, rig)
+    on_gpu = config.run.device.startswith("cuda") and what == EPOCH
+    peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return result | {"peak_mb": peak / 2**20}
+
+
+def _epoch(kind: str, amount: int, config: Any, source: str, rig: str) -> Result:
+    """A pass of augmentor and discriminators with feedback, and two of the estimator."""
+    import numpy as np
+    import plain
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from poseaug_gen.models.estimators import videopose
+    from poseaug_gen.training.networks import Networks, pick_device
+    from poseaug_gen.training.pairs import Pairs
     from poseaug_gen.training.passes import train_estimator, train_gan
 
-    config = resolve(preset)
-    poses = read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None)).subsample(ROWS)
-    networks = Networks(config, poses.skeleton, torch.device("cpu"))
-    pairs = Pairs.of(poses, torch.device("cpu"))
-    steps = batches_in(len(pairs), config.schedule.batch_size)
-    epoch = config.schedule.warmup_epochs + 1  # with feedback
+    poses, device = _poses(source, rig), pick_device(config.run.device)
+    networks, batch = Networks(config, poses.skeleton, device), config.schedule.batch_size
+    if kind == PLAIN:
+        videopose.dropout = torch.nn.functional.dropout
 
-    def ours_gan() -> int:
-        train_gan(networks, pairs, epoch)
-        return steps
+    def epoch(pairs: Pairs) -> Result:
+        started = _now(device)
+        _ = plain.train_gan(networks, pairs) if kind == PLAIN else train_gan(networks, pairs, epoch=1)
+        between = _now(device)
+        for _ in range(2):
+            if kind == PLAIN:
+                plain.train_estimator(networks, pairs)
+            else:
+                train_estimator(networks, pairs, "estimator")
+        ended = _now(device)
+        return {
+            "seconds": ended - started,
+            "gan_seconds": between - started,
+            "estimator_seconds": (ended - between) / 2,
+        }
 
-    def ours_estimator() -> int:
-        train_estimator(networks, pairs, "estimator")
-        return steps
+    def repeated(rows: int) -> Pairs:
+        return Pairs.of(poses.take(np.arange(rows) % len(poses)), device)
 
-    run = {
-        ("gan", False): ours_gan,
-        ("gan", True): lambda: plain_version.train_gan(networks, pairs),
-        ("estimator", False): ours_estimator,
-        ("estimator", True): lambda: plain_version.train_estimator(networks, pairs),
-    }[key, plain]
-    run()  # caches, thread pools and the allocator warm up
-    started = time.perf_counter()
-    return run(), time.perf_counter() - started
+    few = repeated(4 * batch)
+    epoch(few)  # caches, thread pools and the allocator warm up
+    with FlopCounterMode(display=False) as counter:
+        epoch(few)
+    return epoch(repeated(amount)) | {"flops": counter.get_total_flops() / len(few) * amount}
 
 
-def _export(key: str, plain: bool, source: str, rig: str, preset: str, rows: int) -> tuple[int, float]:
-    import plain as plain_version
+def _export(kind: str, amount: int, config: Any, source: str, rig: str) -> Result:
+    import plain
     import torch
 
+    from poseaug_gen.config import ExportSettings
     from poseaug_gen.export.dataset import export
-    from poseaug_gen.skeleton import load_skeleton
-    from poseaug_gen.sources import read_sources
-    from poseaug_gen.sources.formats import Request
-    from poseaug_gen.sources.rigs import load_rig
     from poseaug_gen.training.loop import train
     from poseaug_gen.training.run_folder import RunFolder
 
+    poses, device = _poses(source, rig), torch.device("cpu")
     with tempfile.TemporaryDirectory() as folder:
-        # A run of no training: its poses stand at the source's place, which is all that a rate needs.
-        options = {"schedule.epochs": 1, "schedule.pretrain_epochs": 0, "run.preview_every": 0}
-        options["source.validation_share"] = 0.0
-        poses = read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None))
-        run = train(resolve(preset, options=options), poses, RunFolder(Path(folder) / "run"))
-        if plain:
-            positions, intrinsics = torch.from_numpy(poses.positions), torch.from_numpy(poses.intrinsics)
-            augmentor = run.augmentor()
-            plain_version.augment(augmentor, positions, intrinsics, 16384)
-            started = time.perf_counter()
-            made = plain_version.augment(augmentor, positions, intrinsics, rows)
-            return made, time.perf_counter() - started
+        run = train(config, poses, RunFolder(Path(folder) / "run"))
+        if kind == PLAIN:
+            material = run.augmentor(), torch.from_numpy(poses.positions), torch.from_numpy(poses.intrinsics)
+            plain.augment(*material, 16384)
+            started = _now(device)
+            plain.augment(*material, amount)
+            return {"seconds": _now(device) - started}
         export(run, ExportSettings(n=16384), Path(folder) / "warm.h5", False, lambda done: None)
-        started = time.perf_counter()
-        export(run, ExportSettings(n=rows), Path(folder) / "aug.h5", False, lambda done: None)
-        return rows, time.perf_counter() - started
+        started = _now(device)
+        export(run, ExportSettings(n=amount), Path(folder) / "aug.h5", False, lambda done: None)
+        return {"seconds": _now(device) - started}
+
+
+def _product(kind: str, size: int, config: Any, source: str, rig: str) -> Result:
+    """The machine's rate of matrix products, the best of ten."""
+    import torch
+
+    from poseaug_gen.training.networks import pick_device
+
+    device = pick_device(config.run.device)
+    matrix = torch.randn(size, size, device=device, dtype=torch.bfloat16 if kind == BF16 else torch.float32)
+    seconds = []
+    for _ in range(10):
+        started = _now(device)
+        matrix @ matrix
+        seconds.append(_now(device) - started)
+    return {"seconds": min(seconds), "flops": 2 * size**3 / min(seconds)}
+
+
+def _poses(source: str, rig: str) -> Any:
+    from poseaug_gen.skeleton import load_skeleton
+    from poseaug_gen.sources import read_sources
+    from poseaug_gen.sources.formats import Request
+    from poseaug_gen.sources.rigs import load_rig
+
+    return read_sources([source], Request(load_skeleton(), load_rig(rig) if rig else None))
+
+
+def _now(device: Any) -> float:
+    """Seconds, once the device has done all that it was asked to."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _median(values: Any) -> float:
+    return statistics.median(values)
 
 
 if __name__ == "__main__":
