@@ -8,13 +8,18 @@ epoch; minutes are of training, those of ill epochs too.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
+from poseaug_gen.commands.train import built_in_postures, illnesses_line, request_of
 from poseaug_gen.config import Config, parse_option, resolve
+from poseaug_gen.errors import PoseAugError
+from poseaug_gen.sources import read_sources
+from poseaug_gen.training.begin import check_same_settings
+from poseaug_gen.training.loop import train
+from poseaug_gen.training.monitor import SILENT
+from poseaug_gen.training.run_folder import FAILED, JOINT, RunFolder
 
 FIGURES = (  # title, key of the best epoch's row, format
     ("validation MPJPE, mm", "validation_mpjpe_mm", "{:.1f}"),
@@ -36,8 +41,6 @@ COLUMNS = ("seed", "epochs", "best", "recoveries", *(title for title, _, _ in FI
 @click.option("--outputs", type=click.Path(path_type=Path), default=Path("outputs/health"), show_default=True)
 def main(preset: str, sources: tuple[str, ...], rig: str, seeds: int, settings: tuple[str, ...], outputs: Path) -> None:
     """Train, and print a row a seed."""
-    from poseaug_gen.training.run_folder import RunFolder
-
     click.echo(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for seed in range(seeds):
         options = dict(parse_option(text) for text in settings)
@@ -47,33 +50,28 @@ def main(preset: str, sources: tuple[str, ...], rig: str, seeds: int, settings: 
         click.echo(f"| {' | '.join(cells(folder, seed))} |")
 
 
-def finish(folder: Any, config: Config) -> None:
+def finish(folder: RunFolder, config: Config) -> None:
     """Train the run unless it is done, whichever way it ended. Raises as ``poseaug-gen train`` does for settings."""
-    from poseaug_gen.commands.train import request_of
-    from poseaug_gen.errors import PoseAugError
-    from poseaug_gen.sources import read_sources
-    from poseaug_gen.training.begin import check_same_settings
-    from poseaug_gen.training.loop import train
-    from poseaug_gen.training.run_folder import FAILED
-
     if folder.exists:
         check_same_settings(folder, config)
         if folder.finished or folder.info()["state"] == FAILED:
             return
-    poses = None if folder.exists else read_sources(config.source.paths, request_of(config))
+    poses = built_in = None
+    if not folder.exists:
+        request = request_of(config)
+        poses, built_in = read_sources(config.source.paths, request), built_in_postures(config, request, SILENT)
     try:
-        train(config, poses, folder)
+        train(config, poses, folder, built_in=built_in)
     except PoseAugError as error:
         if not folder.exists or folder.info()["state"] != FAILED:
             raise
         click.echo(f"seed {config.run.seed}: {error}", err=True)
 
 
-def cells(folder: Any, seed: int) -> list[str]:
+def cells(folder: RunFolder, seed: int) -> list[str]:
     """One run's row of the table."""
-    info, kept = folder.info(), [row for row in folder.kept_metrics() if row["phase"] == "joint"]
-    illnesses = Counter(event["illness"] for event in info["health"]["events"])
-    ill = ", ".join(f"{count} × {name}" for name, count in illnesses.items()) or "0"
+    info, kept = folder.info(), [row for row in folder.kept_metrics() if row["phase"] == JOINT]
+    ill = illnesses_line(info) or "0"
     minutes = f"{sum(row['seconds'] for row in folder.metrics()) / 60:.1f}"
     if not folder.finished:
         return [str(seed), str(len(kept)), "failed", ill, *("–" for _ in FIGURES), minutes]

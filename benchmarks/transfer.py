@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from poseaug_gen.commands.evaluate import chosen_arms
 from poseaug_gen.commands.evaluate_material import find_material
 from poseaug_gen.commands.progress import progress
 from poseaug_gen.evaluation.arms import EXPORT, PLAIN, SOURCE
@@ -73,7 +75,7 @@ def main(
     out: Path,
 ) -> None:
     """Print the table: a row a training set, a column a rig's mean and a target."""
-    names, folder = arms.split(","), Path(run)
+    names, folder = chosen_arms(arms), Path(run)
     needs_run = bool({EXPORT, ONLINE} & set(names))
     if needs_run and not RunFolder(folder).finished:
         train_default(source, source_rig, folder)
@@ -96,6 +98,9 @@ def main(
     means = {f"mean of {rig.rpartition(':')[2]}": group for rig, group in zip(rigs, by_rig, strict=True)}
     click.echo(f"{report.title}\n")
     click.echo(by_arm(summarise(outcomes, means), [*means, *each], [SOURCE, PLAIN]).markdown())
+    if len(plan.seeds) > 1:
+        apart = [replace(outcome, arm=f"{outcome.arm}, seed {outcome.seed}") for outcome in outcomes]
+        click.echo(f"\n{by_arm(summarise(apart, means), [*means, *each], []).markdown()}")
 
 
 def train_default(source: str, rig: str, folder: Path) -> None:

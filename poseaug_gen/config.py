@@ -8,6 +8,7 @@ estimator asks for, a TOML file, options. It is stored in the run folder and in 
 from __future__ import annotations
 
 import dataclasses
+import operator
 import tomllib
 import types
 import typing
@@ -155,10 +156,11 @@ class ViewSettings:
     fills_least: float = 0.27  # a standing person fills at least this share of the frame's width ...
     fills_most: float = 0.48  # ... and at most this: there is room to move about
     wander: float = 1.2  # how far from there the person may be
-    # Were the lowest joint always at one height, a lifter would read the depth from it, and be wrong everywhere else.
+    # Were the lowest joint mostly at one height, a lifter would read depths from how high in the frame a person is, and
+    # be wrong wherever somebody climbs, jumps or stands on something (docs/experiments.md, "Height in the frame").
     sole: float = 0.05  # height of the lowest joint of who stands on the floor, an ankle's for most skeletons ...
     sole_spread: float = 0.03  # ... and its standard deviation
-    raised: float = 0.15  # share of people whose feet are not on the floor, on a box or in the air ...
+    raised: float = 0.5  # share of people whose feet are not on the floor, on a box or in the air ...
     raised_height: float = 1.0  # ... up to so high
     lean: float = 16.0  # standard deviation of how far the whole body leans over, beyond how it does in its posture
 
@@ -284,6 +286,8 @@ ESTIMATOR_LAYERS: dict[str, dict[str, dict[str, Any]]] = {
 }
 PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between estimators
 
+LARGEST_SEED = 2**63 - 1  # what a whole number of HDF5 and of torch holds
+
 _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "source.validation_share": (0.0, 0.9),
     "source.rows": (1, 10**9),
@@ -294,6 +298,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "schedule.epochs": (1, 100_000),
     "schedule.warmup_epochs": (0, 100_000),
     "schedule.batch_size": (2, 1 << 20),
+    "schedule.pretrain_decay_steps": (1, 10**12),
     "schedule.discriminator_every": (1, 1_000_000),
     "augmentor.noise": (1, 65536),
     "augmentor.width": (1, 65536),
@@ -310,22 +315,31 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "postures.difficulty": (0.0, 10.0),
     "postures.judge_steps": (0, 10**9),
     "views.own_lens": (0.0, 1.0),
+    "views.lowest": (0.0, 1e4),
+    "views.highest": (0.0, 1e4),
     "views.nearest": (0.1, 1e4),
     "views.farthest": (0.1, 1e4),
     "views.fills_least": (1e-3, 10.0),
     "views.fills_most": (1e-3, 10.0),
     "views.raised": (0.0, 1.0),
+    "views.raised_height": (0.0, 1e4),
     "health.attempts": (0, 100),
     "health.recoveries": (0, 10_000),
     "health.discriminator_margin": (0.0, 0.5),
     "health.length_at_limit": (0.0, 1.0),
     "health.invalid_share": (0.0, 1.0),
-    "run.seed": (0, 2**63 - 1),
+    "run.seed": (0, LARGEST_SEED),
     "run.preview_every": (0, 1_000_000),
     "export.n": (1, 10**12),
-    "export.seed": (0, 2**63 - 1),
+    "export.seed": (0, LARGEST_SEED),
     "export.shard_rows": (1, 10**9),
 }
+_ORDERED = (  # the first must not be over the second
+    ("visibility.nearest", "visibility.farthest"),
+    ("views.lowest", "views.highest"),
+    ("views.nearest", "views.farthest"),
+    ("views.fills_least", "views.fills_most"),
+)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source.views": ("each", "one"),
     "source.up": ("auto", "x", "y", "z"),
@@ -396,11 +410,10 @@ def config_from_dict(sections: Mapping[str, Mapping[str, Any]]) -> Config:
     merged = merge(Config().to_dict(), sections, "config")
     kinds = typing.get_type_hints(Config)
     config = Config(**{section: _build(kinds[section], section, values) for section, values in merged.items()})
-    if config.visibility.farthest <= config.visibility.nearest:
-        raise BadConfigError(
-            f"visibility.farthest = {config.visibility.farthest} must be over visibility.nearest "
-            f"= {config.visibility.nearest}"
-        )
+    for low, high in _ORDERED:
+        least, most = (operator.attrgetter(name)(config) for name in (low, high))
+        if least > most:
+            raise BadConfigError(f"{low} = {least} must not be over {high} = {most}")
     return config
 
 

@@ -66,9 +66,9 @@ def body_axes(positions: Float[np.ndarray, "rows joints 3"], skeleton: Skeleton)
     hips, shoulders = _named(skeleton, "hip"), _named(skeleton, "shoulder")
     if hips and shoulders:
         trunk = pose[:, shoulders].mean(1) - pose[:, hips].mean(1)
-        return [_unit(trunk), *(_unit(pose[:, left] - pose[:, right]) for left, right in (hips, shoulders))]
+        return [unit(trunk), *(unit(pose[:, left] - pose[:, right]) for left, right in (hips, shoulders))]
     if skeleton.trunk and skeleton.mirror_joints[skeleton.trunk[-1]] == skeleton.trunk[-1]:
-        return [_unit(pose[:, skeleton.trunk[-1]] - pose[:, 0])]
+        return [unit(pose[:, skeleton.trunk[-1]] - pose[:, 0])]
     return None
 
 
@@ -79,6 +79,6 @@ def _named(skeleton: Skeleton, name: str) -> list[int]:
     return [spelt[side] for side in sides] if all(side in spelt for side in sides) else []
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    """Of length 1; zero stays zero."""
+def unit(vectors: Vectors) -> Vectors:
+    """The vectors at length 1; zero stays zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float64).tiny)

@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from poseaug_gen.config import VisibilitySettings
+
 CAUSES = ("not_finite", "depth", "out_of_frame")  # a row is counted under the first that applies
+LEAST_VALID = 0.01  # of random candidates: where fewer are valid, to draw enough of them takes a hundred times as long
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Limits:
     nearest: float
     farthest: float
     frame: float = 1.0
+
+    @classmethod
+    def of(cls, settings: VisibilitySettings) -> Limits:
+        """As the settings of a run have them."""
+        return cls(settings.nearest, settings.farthest, settings.frame)
 
 
 def faults(

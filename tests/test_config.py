@@ -234,9 +234,26 @@ def test_an_unknown_choice_names_the_nearest(key, value, nearest):
         resolve(options={key: value})
 
 
-def test_the_farthest_depth_must_lie_beyond_the_nearest():
-    with pytest.raises(BadConfigError, match=r"visibility\.farthest = 1\.0 must be over visibility\.nearest = 2\.0"):
-        resolve(options={"visibility.nearest": 2, "visibility.farthest": 1})
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("visibility.nearest", "visibility.farthest"),
+        ("views.lowest", "views.highest"),
+        ("views.nearest", "views.farthest"),
+        ("views.fills_least", "views.fills_most"),
+    ],
+)
+def test_the_least_of_a_range_must_not_be_over_its_most(low, high):
+    with pytest.raises(BadConfigError) as caught:
+        resolve(options={low: 2, high: 1})
+    assert str(caught.value) == f"{low} = 2.0 must not be over {high} = 1.0"
+    resolve(options={low: 0.5, high: 0.5})  # both alike is a range too
+
+
+@pytest.mark.parametrize("name", ["views.lowest", "views.highest", "views.nearest", "views.raised_height"])
+def test_what_a_camera_is_drawn_from_is_finite(name):
+    with pytest.raises(BadConfigError, match=rf"{name} = inf must be between"):
+        resolve(options={name: float("inf")})
 
 
 @pytest.mark.parametrize("content", ["a = = 1", "[schedule", "\udcff"])

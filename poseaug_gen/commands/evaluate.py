@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from poseaug_gen.commands.run_options import run_options
 from poseaug_gen.commands.source_options import source_options
 from poseaug_gen.errors import BadConfigError, nearest
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from poseaug_gen.evaluation.report import Report
     from poseaug_gen.evaluation.transfer import Outcome, Plan
 
-OUTPUTS = Path("outputs")
 ARMS = ("source", "export", "plain", "online", "published")
 DEFAULT_ARMS = "source,export,plain"
 
@@ -32,12 +32,7 @@ DEFAULT_ARMS = "source,export,plain"
     "--rig. May be repeated.",
 )
 @click.option("--source", "sources", multiple=True, metavar="PATH", help="Poses to train on. [default: the run's own]")
-@click.option(
-    "--run", "run_path", type=click.Path(path_type=Path), metavar="PATH", help="Run folder. [default: newest finished]"
-)
-@click.option(
-    "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for runs."
-)
+@run_options
 @click.option(
     "--export",
     "export_path",
@@ -125,7 +120,7 @@ def command(
 
     The same command goes on where an interrupted one stopped; finished lifters are kept in FOLDER/arms.
     """
-    chosen = _chosen_arms(arms, alone=bool(predictions) and run_path is None and export_path is None)
+    chosen = chosen_arms(arms, alone=bool(predictions) and run_path is None and export_path is None)
     if predictions and len(predictions) != len(targets):
         raise BadConfigError(
             f"--predictions was given {len(predictions)} time(s) and --target {len(targets)}; give one file a target"
@@ -145,7 +140,7 @@ def command(
     _write(report, out, log_json)
 
 
-def _chosen_arms(text: str | None, alone: bool) -> list[str]:
+def chosen_arms(text: str | None, alone: bool = False) -> list[str]:
     """The names in ``--arms``; none where it is not given and predictions are to be scored ``alone``.
 
     Raises:

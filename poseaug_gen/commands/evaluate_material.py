@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from poseaug_gen.commands.export import finished_run
+from poseaug_gen.commands.run_options import finished_run
 from poseaug_gen.commands.source_options import request_from
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.evaluation.arms import EXPORT, PLAIN, SOURCE, Arm, file_arm, plain_arm, run_arm, source_arm
 from poseaug_gen.evaluation.exported import skeleton_in, source_hash_in
 from poseaug_gen.evaluation.online import ONLINE, PUBLISHED, online_arm, published_arm
+from poseaug_gen.evaluation.report import MEAN
 from poseaug_gen.evaluation.transfer import Target
 from poseaug_gen.export.reading import Found, find
 from poseaug_gen.poses import PoseSet
@@ -37,7 +39,7 @@ class Material:
     source: PoseSet | None
 
     def targets(self, texts: Sequence[str]) -> list[Target]:
-        """The poses of each ``FILE[@RIG]``, called by file and rig; one that occurs twice has a number too.
+        """The poses of each ``FILE[@RIG]``, called by file and rig; a name that is taken has a number too.
 
         Raises:
             PoseAugError: one cannot be read, or has not the skeleton's joints.
@@ -47,9 +49,8 @@ class Material:
             file, rig = split_rig(text)
             request = replace(self.request, rig=load_rig(rig)) if rig else self.request
             name = Path(file).stem + (f"@{_short(rig)}" if rig else "")
-            taken = sum(target.name.partition(" (")[0] == name for target in found)
-            poses = read_sources([file], request)
-            found.append(Target(f"{name} ({taken + 1})" if taken else name, poses))
+            name = _unlike(name, [MEAN, *(target.name for target in found)])
+            found.append(Target(name, read_sources([file], request)))
         return found
 
     def arms(self, names: Sequence[str], rows: int, device: torch.device) -> list[Arm]:
@@ -134,6 +135,12 @@ def split_rig(text: str) -> tuple[str, str]:
         return text, ""
     file, at, rig = text.rpartition("@")
     return (file, rig) if at else (text, "")
+
+
+def _unlike(name: str, others: Sequence[str]) -> str:
+    """The name, with the first number that sets it apart from the others where it is one of them."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return next(one for one in chain([name], numbered) if one not in others)
 
 
 def _short(rig: str) -> str:

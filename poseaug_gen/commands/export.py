@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from poseaug_gen.commands.run_options import finished_run, run_options
 from poseaug_gen.config import ExportSettings, export_from_dict
 
-if TYPE_CHECKING:
-    from poseaug_gen.training.run_folder import RunFolder
-
 DEFAULTS = ExportSettings()
-OUTPUTS = Path("outputs")
 
 
 @click.command(name="export")
@@ -33,12 +29,7 @@ OUTPUTS = Path("outputs")
     metavar="FILE",
     help="HDF5 file to write; of more pairs than --shard-rows it is a virtual dataset over FILE's .shards folder.",
 )
-@click.option(
-    "--run", "run_path", type=click.Path(path_type=Path), metavar="PATH", help="Run folder. [default: newest finished]"
-)
-@click.option(
-    "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for runs."
-)
+@run_options
 @click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed gives other pairs.")
 @click.option(
     "--shard-rows",
@@ -95,18 +86,3 @@ def command(
     files = "one file" if summary.shards == 1 else f"{summary.shards} shards"
     click.echo(f"{out}: {n:,} pairs in {files}, {summary.bytes / 1e6:,.1f} MB; redrawn: {redrawn or 'none'}")
     click.echo(f"Next: poseaug-gen verify {out}")
-
-
-def finished_run(path: Path | None, outputs: Path) -> RunFolder:
-    """The run to export from: the one named, or the newest finished."""
-    from poseaug_gen.errors import PoseAugError
-    from poseaug_gen.training.run_folder import RunFolder, newest_finished
-
-    if path is None:
-        return newest_finished(outputs)
-    run = RunFolder(path)
-    if not run.exists:
-        raise PoseAugError(f"{path}: not a run folder (it has no run.json); make one with: poseaug-gen train")
-    if not run.finished:
-        raise PoseAugError(f"{path}: the run is not finished; go on with it with: poseaug-gen train --name {path.name}")
-    return run

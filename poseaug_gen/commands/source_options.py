@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from poseaug_gen.config import LARGEST_SEED, SourceSettings
 from poseaug_gen.errors import BadConfigError, nearest
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _OPTIONS = (
         type=click.Choice([AUTO, "x", "y", "z"]),
         help="Vertical axis of motion capture that does not say. [default: auto]",
     ),
-    click.option("--seed", type=click.IntRange(0), help="Seed of everything random. [default: 0]"),
+    click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random. [default: 0]"),
 )
 
 
@@ -77,7 +78,6 @@ def request_from(
         BadConfigError: there is no such unit.
         PoseAugError: there is no such skeleton, rig or table of joints, or it does not hold what it should.
     """
-    from poseaug_gen.config import SourceSettings
     from poseaug_gen.skeleton import load_skeleton
     from poseaug_gen.sources.formats import Request
     from poseaug_gen.sources.joints import joint_names

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from poseaug_gen.commands.run_options import OUTPUTS
 from poseaug_gen.commands.source_options import request_from, source_options
+from poseaug_gen.config import DEFAULT_PRESET, PRESETS, Config, parse_option, resolve
 
 if TYPE_CHECKING:
-    from poseaug_gen.config import Config
     from poseaug_gen.poses import PoseSet
     from poseaug_gen.sources.formats import Request
     from poseaug_gen.training.monitor import Monitor
 
 DATA = "data"
-OUTPUTS = Path("outputs")
 # Built-in postures come in groups of 256 that do one thing; of a crowd so many times larger, each group lends a few.
 CROWD = 8
 
@@ -46,8 +46,8 @@ CROWD = 8
 @click.option("--rows", type=click.IntRange(1), metavar="N", help="Poses that anatomy makes. [default: 50000]")
 @click.option(
     "--preset",
-    type=click.Choice(["quick", "standard", "paper"]),
-    help="Minutes, half an hour, or SPEC as written. [default: standard]",
+    type=click.Choice(list(PRESETS)),
+    help=f"A few minutes, a quarter of an hour, or SPEC as written. [default: {DEFAULT_PRESET}]",
 )
 @click.option(
     "--estimator", metavar="NAME", help="Reference estimator: videopose, mlp, semgcn or stgcn. [default: videopose]"
@@ -99,8 +99,6 @@ def command(
 
     The same command goes on where an interrupted run stopped.
     """
-    from poseaug_gen.config import parse_option, resolve
-
     named = {
         "source.paths": list(sources) or None,
         "source.extra_2d": list(extra_2d) or None,
@@ -155,7 +153,7 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
                 f"{len(extra_2d):,} extra 2D poses (and {others:,} too small, too far out or with too few joints), "
                 f"from {', '.join(config.source.extra_2d)}"
             )
-        built_in = _built_in(config, request, monitor)
+        built_in = built_in_postures(config, request, monitor)
         if overwrite and path.exists():  # only now: a source that cannot be read must not cost the old run
             folder.remove()
     train(config, poses, folder, monitor, extra_2d, built_in)
@@ -164,7 +162,7 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
     monitor.message("Next: poseaug-gen export --n 1000000 --out aug.h5")
 
 
-def _built_in(config: Config, request: Request, monitor: Monitor) -> PoseSet | None:
+def built_in_postures(config: Config, request: Request, monitor: Monitor) -> PoseSet | None:
     """The built-in postures that go beside a source's own; None where none are wanted, or the skeleton has none."""
     from poseaug_gen.errors import PoseAugError
     from poseaug_gen.sources import BUILT_IN, read_sources
@@ -184,10 +182,14 @@ def _built_in(config: Config, request: Request, monitor: Monitor) -> PoseSet | N
 
 def health_line(info: Mapping[str, Any]) -> str:
     """How a finished run was, in a few words; ``info`` is its ``run.json``."""
-    illnesses = Counter(event["illness"] for event in info["health"]["events"])
-    if not illnesses:
-        return "healthy throughout"
-    return f"healthy, after recovering from {', '.join(f'{n} × {name}' for name, n in illnesses.items())}"
+    illnesses = illnesses_line(info)
+    return f"healthy, after recovering from {illnesses}" if illnesses else "healthy throughout"
+
+
+def illnesses_line(info: Mapping[str, Any]) -> str:
+    """What befell a run, as ``2 × mode_collapse, 1 × non_finite``; empty where nothing did."""
+    counts = Counter(event["illness"] for event in info["health"]["events"])
+    return ", ".join(f"{count} × {name}" for name, count in counts.items())
 
 
 def default_source() -> str:
@@ -222,7 +224,7 @@ def default_name(config: Config, preset: str | None) -> str:
     """A name that the same settings give again, so that the same command finds its run."""
     text = json.dumps(config.to_dict(), sort_keys=True)
     source = "-".join(Path(path).stem for path in config.source.paths)[:40]
-    return f"{source}-{preset or 'standard'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return f"{source}-{preset or DEFAULT_PRESET}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _monitor(log_json: bool) -> contextlib.AbstractContextManager[Any]:

@@ -65,7 +65,7 @@ class LiveMonitor(PlainMonitor):
         self.progress.stop()
 
     def message(self, text: str) -> None:
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, markup=False)
 
     def begin_epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> None:
         title = TITLES[phase]
@@ -75,7 +75,7 @@ class LiveMonitor(PlainMonitor):
         self.progress.advance(self.task)
 
     def end_epoch(self, row: dict[str, Any]) -> None:
-        self.console.print(epoch_line(row), highlight=False)
+        self.console.print(epoch_line(row), highlight=False, markup=False)
 
 
 class JsonMonitor(Monitor):

@@ -21,8 +21,6 @@ from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.batches import Pool
 from poseaug_gen.training.run_folder import RunFolder
 
-DEFAULT_ROWS = 1_000_000
-
 
 def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
     """The pairs that ``export`` would write with these settings, in memory.
@@ -32,7 +30,7 @@ def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
     """
     layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), Sampler(run, settings)
     blocks = (rows for shard in range(layout.shards) for rows, _ in sampler.blocks(shard, layout.rows_of(shard)))
-    return _filled(blocks, settings.n, run.skeleton)
+    return _filled(blocks, settings.n, run.skeleton, str(run.path))
 
 
 def made_key(run: RunFolder, settings: ExportSettings) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def read_pool(found: Found, rows: int) -> Pool:
         PoseAugError: a file is missing or damaged, or a pair is not finite.
     """
     rows = min(rows, found.rows)
-    return _filled(_chunks(found, rows), rows, skeleton_in(found))
+    return _filled(_chunks(found, rows), rows, skeleton_in(found), str(found.path))
 
 
 def read_key(found: Found, rows: int) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _chunks(found: Found, rows: int) -> Iterator[Rows]:
                     yield {name: file[name][at : at + CHUNK_ROWS] for name in ("positions_3d", "positions_2d")}
 
 
-def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton) -> Pool:
+def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton, where: str) -> Pool:
     """The first ``rows`` rows of some blocks; in memory once, in single precision."""
     pose_2d, pose = torch.empty(rows, skeleton.num_joints, 2), torch.empty(rows, skeleton.num_joints, 3)
     done = 0
@@ -113,5 +111,5 @@ def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton) -> Pool:
         pose[done:stop] = root_relative(torch.from_numpy(block["positions_3d"][: stop - done]))
         done = stop
     if not (pose.isfinite().all() and pose_2d.isfinite().all()):
-        raise PoseAugError("the export has pairs that are not finite; poseaug-gen verify says which, so make it again")
+        raise PoseAugError(f"{where}: has pairs that are not finite; poseaug-gen verify says which; make it again")
     return Pool(pose_2d, pose)

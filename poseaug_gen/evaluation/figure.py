@@ -7,7 +7,7 @@ from typing import Any
 
 from poseaug_gen import storage
 from poseaug_gen.evaluation.scores import ELEVATION, JOINT, MPJPE, OVERALL, PA_MPJPE
-from poseaug_gen.evaluation.table import TITLES, Summary, part
+from poseaug_gen.evaluation.table import TITLES, Summary, part, targets_of
 
 # Okabe and Ito's palette, told apart by colour-blind readers; the source, which the others are held against, is grey.
 COLOURS = ("#777777", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
@@ -28,29 +28,36 @@ def draw(path: Path, summary: Summary, whole: str, title: str) -> bool:
         PoseAugError: the file cannot be written.
     """
     try:
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    targets = list(next(iter(summary.values())))
-    figure = Figure(figsize=(max(11, 1.5 + 1.6 * len(targets)), 9.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    with rc_context({"text.parse_math": False}):  # a file's name is text, whatever dollar signs it has
+        figure = Figure(figsize=(max(11, 1.5 + 1.6 * len(targets_of(summary))), 9.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        _fill(figure, summary, whole, title)
+        with storage.replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+    return True
+
+
+def _fill(figure: Any, summary: Summary, whole: str, title: str) -> None:
+    """The bars of both errors one above the other, and under them the curves side by side."""
     figure.suptitle(title)
     places = figure.add_gridspec(3, 2, height_ratios=(1, 1, 1.15))
     for row, metric in enumerate((MPJPE, PA_MPJPE)):
         axes = figure.add_subplot(places[row, :])
-        _bars(axes, summary, targets, metric)
+        _bars(axes, summary, metric)
         if row == 0:
             axes.legend(ncols=len(summary), loc="lower left", bbox_to_anchor=(0, 1.0), frameon=False)
     for column, (group, label) in enumerate(((JOINT, "joint"), (ELEVATION, "camera elevation, degrees"))):
         _curves(figure.add_subplot(places[2, column]), summary, whole, group, label)
-    with storage.replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
-    return True
 
 
-def _bars(axes: Any, summary: Summary, targets: list[str], metric: str) -> None:
+def _bars(axes: Any, summary: Summary, metric: str) -> None:
     """A group of bars a target, one bar an arm, its figure on top."""
+    targets = targets_of(summary)
     width = 0.8 / len(summary)
     for number, (arm, scores) in enumerate(summary.items()):
         figures = [scores[target][OVERALL][metric] for target in targets]

@@ -14,13 +14,12 @@ from poseaug_gen.bones import bones_of, constant, lengths_of, root_relative, wit
 from poseaug_gen.camera import project
 from poseaug_gen.config import VisibilitySettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export.rows import LEAST_VALID
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.batches import Batch, Pool
 from poseaug_gen.training.pairs import Pairs
-from poseaug_gen.validity import Limits, faults
+from poseaug_gen.validity import LEAST_VALID, Limits, faults
 
 TILT, ROLL = math.radians(20), math.radians(6)  # standard deviations
 LENGTH = 0.1  # each length group grows or shrinks by at most this share
@@ -67,8 +66,7 @@ def augmented(pairs: Pairs, skeleton: Skeleton, generator: Generator, rows: int 
     root = torch.cat([(seen - camera[:, 2:4]) / camera[:, :2] * depth, depth], -1)
     placed = body + root[:, None]
     pose_2d = project(placed, camera)
-    visible = VisibilitySettings()
-    valid = ~faults(placed, pose_2d, size, Limits(visible.nearest, visible.farthest, visible.frame)).any(-1)
+    valid = ~faults(placed, pose_2d, size, Limits.of(VisibilitySettings())).any(-1)
     return pose_2d[valid], body[valid]
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from poseaug_gen.bones import root_relative
-from poseaug_gen.gravity import up_of
+from poseaug_gen.gravity import unit, up_of
 from poseaug_gen.metrics import auc, joint_errors_mm, mpjpe_mm, pck, procrustes
 from poseaug_gen.poses import Labels, PoseSet
 
@@ -73,8 +73,7 @@ def elevation_of(poses: PoseSet) -> Labels:
     Between the line from the body's middle to the camera and the horizontal; positive where the camera looks down.
     Where up is, the poses tell (:mod:`poseaug_gen.gravity`). Names are in rising order.
     """
-    to_camera = -poses.positions.astype(np.float64).mean(1)
-    to_camera /= np.maximum(np.linalg.norm(to_camera, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+    to_camera = unit(-poses.positions.astype(np.float64).mean(1))
     degrees = np.degrees(np.arcsin(np.clip((to_camera * up_of(poses)).sum(-1), -1, 1)))
     number = np.floor((degrees + 90) / ELEVATION_BIN).astype(np.int32)
     return Labels(np.minimum(number, np.int32(len(ELEVATIONS) - 1)), ELEVATIONS)  # 90 itself is in the last bin

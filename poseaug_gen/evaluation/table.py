@@ -57,7 +57,7 @@ def overview(summary: Summary, reference: str) -> Table:
     """A row a target and arm: every metric, and how the MPJPE compares with the reference arm's (where it is there)."""
     rows: list[tuple[str, ...]] = []
     sections = set()
-    for target in _targets(summary):
+    for target in targets_of(summary):
         sections.add(len(rows))
         for number, arm in enumerate(summary):
             figures = [said(summary[arm][target][OVERALL][metric]) for metric in TITLES]
@@ -125,5 +125,6 @@ def against(summary: Summary, arm: str, reference: str, target: str, metric: str
     return 100 * (mine / theirs - 1) if theirs else float("nan")
 
 
-def _targets(summary: Summary) -> list[str]:
+def targets_of(summary: Summary) -> list[str]:
+    """The targets, and groups of them, that every arm has scores on."""
     return list(next(iter(summary.values())))

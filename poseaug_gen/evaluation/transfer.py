@@ -87,7 +87,7 @@ class Plan:
         for arm in self.arms:
             for seed in self.seeds:
                 path = self._path(arm, seed)
-                outcome = _read(path) if path.exists() else self._train(arm, seed, advance)
+                outcome = _read(path, self._key(arm, seed)) if path.exists() else self._train(arm, seed, advance)
                 tell(outcome)
                 outcomes.append(outcome)
             arm.release()
@@ -126,8 +126,11 @@ def tested(model: nn.Module, target: Target, who: str) -> Scores:
     return score(predicted, target.poses)
 
 
-def _read(path: Path) -> Outcome:
+def _read(path: Path, key: Mapping[str, Any]) -> Outcome:
+    """A kept result. Raises a PoseAugError where the file is damaged, or not what was kept under this key."""
     entries = storage.read_json(path)
+    if not isinstance(entries, dict) or entries.get("key") != json.loads(json.dumps(key)):
+        raise PoseAugError(f"{path}: not the result that was kept under this name; delete it, and it is made again")
     try:
         return Outcome(**entries)
     except TypeError as error:

@@ -110,6 +110,8 @@ def read_attributes(file: h5py.File, path: Path) -> dict[str, str | int]:
     found: dict[str, str | int] = {}
     for name in file.attrs:
         value = file.attrs[name]
+        if isinstance(value, bytes):  # our files of poses have some; an export has strings and numbers
+            raise PoseAugError(f"{path}: not an export of poseaug-gen (its {name!r} is {value[:80]!r})")
         found[name] = value if isinstance(value, str) else int(value)
     for name, kind in ATTRIBUTES.items():
         if not isinstance(found.get(name), kind):

@@ -29,11 +29,10 @@ from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.rotation import rotation_vector
 from poseaug_gen.training.losses import EPSILON
 from poseaug_gen.training.run_folder import RunFolder
-from poseaug_gen.validity import CAUSES, Limits, faults, first_cause
+from poseaug_gen.validity import CAUSES, LEAST_VALID, Limits, faults, first_cause
 
 BLOCK_ROWS = 8192  # candidates of one block; a part of the recipe: another number gives other rows
-TRIAL_BLOCKS = 8  # 65,536 candidates show what share of them is valid ...
-LEAST_VALID = 0.01  # ... and under this share an export would take a hundred times as long
+TRIAL_BLOCKS = 8  # 65,536 candidates show what share of them is valid
 
 MENDS = {
     "not_finite": "the augmentor's weights or its source poses are broken, so train again",
@@ -64,13 +63,13 @@ class Sampler:
     """All that the rows of an export are made of: the run's poses on the one hand, its frozen networks on the other."""
 
     def __init__(self, run: RunFolder, settings: ExportSettings) -> None:
-        poses, visibility = run.poses, run.config.visibility
+        poses = run.poses
         self.seed = settings.seed
         self.skeleton = poses.skeleton
         self.columns = columns_of(poses.skeleton, settings)
         self.postures = PosturePool(poses, run.built_in_rows, run.config.postures, run.difficulty())
         self.settings, self.views = run.config.postures, run.config.views
-        self.limits = Limits(visibility.nearest, visibility.farthest, visibility.frame)
+        self.limits = Limits.of(run.config.visibility)
         self.augmentor = FrozenAugmentor(run.augmentor())
         self.snapshot = int(run.info().get("best_epoch", 0))
         self.critics = run.discriminators() if settings.scores else None

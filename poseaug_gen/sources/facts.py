@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.gravity import unit
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
@@ -115,11 +116,11 @@ def viewpoints(poses: PoseSet) -> Facts:
     except PoseAugError:
         return {}
     hip, thorax, left_shoulder, right_shoulder = np.moveaxis(trunk, 1, 0)
-    up = _unit(thorax - hip)
+    up = unit(thorax - hip)
     across = left_shoulder - right_shoulder
-    left = _unit(across - (across * up).sum(-1, keepdims=True) * up)
+    left = unit(across - (across * up).sum(-1, keepdims=True) * up)
     forward = np.cross(left, up)
-    to_camera = -_unit(hip)  # the camera is the origin
+    to_camera = -unit(hip)  # the camera is the origin
     x, y, z = ((to_camera * axis).sum(-1) for axis in (forward, left, up))
     quarter = np.round(np.arctan2(y, x) / (math.pi / 2)).astype(int) % 4
     share = np.bincount(quarter, minlength=4) / len(poses)
@@ -161,9 +162,3 @@ def _detection_error(poses: PoseSet, pose_2d: Float[np.ndarray, "rows joints 2"]
 
 def _percentiles(values: Float[np.ndarray, "*rows"]) -> dict[str, float]:
     return {f"p{share}": float(np.percentile(values, share)) for share in (1, 50, 99)}
-
-
-def _unit(vectors: Float[np.ndarray, "rows 3"]) -> Float[np.ndarray, "rows 3"]:
-    """Of length 1; zero stays zero."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(length, np.finfo(np.float64).tiny)

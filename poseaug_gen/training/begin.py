@@ -9,11 +9,13 @@ import torch
 
 from poseaug_gen import __version__, storage
 from poseaug_gen.config import Config, differences
+from poseaug_gen.coverage.postures import PosturePool
 from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.poses import PoseSet, concatenate
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.sources.canonical import write_poses
 from poseaug_gen.sources.canonical_2d import write_poses_2d
+from poseaug_gen.training.judge import check_views
 from poseaug_gen.training.run_folder import EXTRA_2D, FAILED, RUNNING, VALIDATION, RunFolder
 
 
@@ -32,12 +34,11 @@ def begin(
         built_in: poses of the built-in source that are learned from too.
 
     Raises:
-        PoseAugError: too few poses.
+        PoseAugError: too few poses, or settings whose drawn cameras hardly see a whole body.
     """
-    if extra_2d is not None and extra_2d.skeleton != poses.skeleton:
-        raise ValueError(f"skeletons differ: {extra_2d.skeleton.name}, {poses.skeleton.name}")
-    if built_in is not None and built_in.skeleton != poses.skeleton:
-        raise ValueError(f"skeletons differ: {built_in.skeleton.name}, {poses.skeleton.name}")
+    for others in (extra_2d, built_in):
+        if others is not None and others.skeleton != poses.skeleton:
+            raise ValueError(f"skeletons differ: {others.skeleton.name}, {poses.skeleton.name}")
     training, validation = poses.split_by_subject(config.source.validation_share, config.run.seed)
     if len(training) < 2:
         raise PoseAugError(f"only {len(training)} training pose(s) were found; training needs at least 2")
@@ -45,6 +46,8 @@ def begin(
     if built_in is not None:
         training = replace(concatenate([training, built_in]), provenance=training.provenance)
         source["built_in"], rows["built_in"] = dict(built_in.provenance), len(built_in)
+    if config.postures.learned < 1:
+        check_views(PosturePool(training, rows.get("built_in", 0), config.postures), config)
     write_poses(folder.path / "poses.h5", training)
     write_poses(folder.path / VALIDATION, validation)
     if extra_2d is not None:

@@ -30,8 +30,7 @@ class Data:
         """What a run folder holds. Raises a PoseAugError where a file is missing or damaged."""
         config, poses, extra = folder.config, folder.poses, folder.extra_2d
         held_out, share = read_poses(folder.path / VALIDATION), config.source.extra_2d_share
-        visibility = config.visibility
-        limits = Limits(visibility.nearest, visibility.farthest, visibility.frame)
+        limits = Limits.of(config.visibility)
         return cls(
             train=Pairs.of(poses, device),
             validation=Pairs.of(held_out, device),

@@ -134,7 +134,9 @@ BOUNDS = (
     ),
     Bound("mode_collapse", "pairwise_distance_ratio", "<", "pairwise_distance", f"two poses' mean distance {_APART}"),
     Bound("mode_collapse", "posture_distance_ratio", "<", "pairwise_distance", f"two postures' distance {_APART}"),
-    Bound("mode_collapse", "noise_distance_ratio", "<", "noise_distance", f"one pose's augmentations' {_APART}"),
+    Bound(
+        "mode_collapse", "noise_distance_ratio", "<", "noise_distance", f"one pose's augmentations' distance {_APART}"
+    ),
     Bound("invalid_rows", "invalid_share", ">", "invalid_share", "share of impossible pairs", "augmentor_steps"),
 )
 

@@ -23,11 +23,10 @@ from poseaug_gen.metrics import mpjpe_mm
 from poseaug_gen.training.batches import Pool, half_and_half
 from poseaug_gen.training.lifter import Budget, train_lifter
 from poseaug_gen.training.monitor import SILENT, Monitor
-from poseaug_gen.validity import Limits, faults
+from poseaug_gen.validity import LEAST_VALID, Limits, faults
 
 BLOCK_ROWS = 8192
 TRAINING_PAIRS = 262_144  # the judge sees each about four times
-LEAST_VALID = 0.01  # of drawn pairs; views of which fewer have a body in their frame are a mistake
 VIEWS = 4  # of each posture that the judge's errors are averaged over
 
 
@@ -37,9 +36,14 @@ def judge_postures(
     """The judge's mean error on each posture of the pool, millimetres.
 
     Postures that no drawn camera had in its frame have the mean of the others.
+
+    Args:
+        source: what half of the judge's batches is drawn from.
+
+    Raises:
+        PoseAugError: hardly a pair is one that a camera could have taken (:func:`check_views`).
     """
-    visibility, seed = config.visibility, config.run.seed
-    limits = Limits(visibility.nearest, visibility.farthest, visibility.frame)
+    limits, seed = Limits.of(config.visibility), config.run.seed
     random = np.random.default_rng(seed)
     budget = Budget(steps=config.postures.judge_steps)
     monitor.begin_epoch("judge", 1, 1, budget.steps)
@@ -60,6 +64,15 @@ def judge_postures(
     return torch.where(seen > 0, error / seen.clamp_min(1), mean).numpy()
 
 
+def check_views(pool: PosturePool, config: Config) -> None:
+    """Whether drawn cameras see whole bodies, told before a run rather than when it ends.
+
+    Raises:
+        PoseAugError: hardly a pair is one that a camera could have taken.
+    """
+    _draw(pool, int(LEAST_VALID * BLOCK_ROWS), config, Limits.of(config.visibility), np.random.default_rng(0))
+
+
 def _draw(pool: PosturePool, rows: int, config: Config, limits: Limits, random: np.random.Generator) -> Pool:
     """At least so many drawn pairs for the judge to learn from.
 
@@ -77,7 +90,7 @@ def _draw(pool: PosturePool, rows: int, config: Config, limits: Limits, random: 
         if done < LEAST_VALID * block * BLOCK_ROWS:
             raise PoseAugError(
                 f"hardly a drawn camera sees a whole body ({done:,} of {block * BLOCK_ROWS:,}); "
-                f"widen views and visibility in the settings, or leave drawn pairs out with postures.learned=1"
+                f"widen views and visibility in the settings, or leave drawn pairs out with --set postures.learned=1"
             )
     return Pool(*(torch.cat(part) for part in zip(*parts, strict=True)))
 

@@ -30,7 +30,7 @@ class Budget:
     steps: int = 5000
     batch_size: int = 1024  # SPEC
     learning_rate: float = 1e-3  # SPEC, pre-training
-    decay: float = 0.9
+    decay: float = 0.9  # the "poly" schedule (Chen et al., DeepLab, TPAMI 2018)
     estimator: str = "videopose"
     channels: int = NARROW
     dropout: float = 0.25  # SPEC, of videopose

@@ -48,6 +48,7 @@ class Reference:
 
     @classmethod
     def of(cls, data: Data) -> Reference:
+        """What a run's data measure."""
         generator = torch.Generator().manual_seed(0)
         rows = torch.randperm(len(data.train), generator=generator)[:SAMPLE].to(data.train.pose.device)
         sample = data.train.take(rows)

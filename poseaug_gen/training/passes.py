@@ -37,7 +37,7 @@ def train_gan(
     config, device = networks.config, networks.device
     feedback_on = epoch > config.schedule.warmup_epochs
     progress = (epoch - 1) / max(1, config.schedule.epochs)
-    limits = Limits(config.visibility.nearest, config.visibility.farthest, config.visibility.frame)
+    limits = Limits.of(config.visibility)
     log = _Log()
     made: list[Pairs] = []
     networks.augmentor.train()

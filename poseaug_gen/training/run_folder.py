@@ -96,6 +96,8 @@ class RunFolder:
         if difficulty.shape != (2 * len(self.poses),):  # each as it is, and mirrored
             path, rows = self.path / DIFFICULTY, len(self.poses)
             raise PoseAugError(f"{path}: not of this run's {rows:,} poses and their mirror images; train the run again")
+        if not (difficulty.isfinite() & (difficulty > 0)).all():
+            raise PoseAugError(f"{self.path / DIFFICULTY}: holds errors that are no lengths; train the run again")
         return difficulty.numpy()
 
     @property

@@ -215,9 +215,8 @@ class Run:
 def best_epoch(rows: list[dict[str, Any]]) -> int:
     """The epoch whose estimator did best on poses of subjects held out; the last where there are none.
 
-    Seen by the source's cameras and by others, both count alike: never is the choice made on a target.
-
-    Epochs of the warm-up left the estimator as it was, so they say nothing of their augmentor.
+    Seen by the source's cameras and by others, both count alike: never is the choice made on a target. Epochs of the
+    warm-up left the estimator as it was, so they say nothing of their augmentor.
     """
     errors = {row["epoch"]: held_out_error(row) for row in rows if "estimator_loss" in row}
     scored = {epoch: error for epoch, error in errors.items() if error is not None}
