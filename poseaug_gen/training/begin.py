@@ -15,7 +15,7 @@ from poseaug_gen.poses import PoseSet, concatenate
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.sources.canonical import write_poses
 from poseaug_gen.sources.canonical_2d import write_poses_2d
-from poseaug_gen.training.judge import check_views
+from poseaug_gen.training.drawn_pool import check_views
 from poseaug_gen.training.run_folder import EXTRA_2D, FAILED, RUNNING, VALIDATION, RunFolder
 
 

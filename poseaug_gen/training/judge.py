@@ -7,25 +7,21 @@ by several drawn cameras, is kept.
 
 from __future__ import annotations
 
-from itertools import count
-
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float
 
 from poseaug_gen.bones import root_relative
 from poseaug_gen.config import Config
-from poseaug_gen.coverage.pairs import DrawnPairs, draw_pairs
+from poseaug_gen.coverage.pairs import draw_pairs
 from poseaug_gen.coverage.postures import PosturePool
-from poseaug_gen.errors import PoseAugError
 from poseaug_gen.metrics import mpjpe_mm
 from poseaug_gen.training.batches import Pool, half_and_half
+from poseaug_gen.training.drawn_pool import BLOCK_ROWS, draw_pool, valid_rows
 from poseaug_gen.training.lifter import Budget, train_lifter
 from poseaug_gen.training.monitor import SILENT, Monitor
-from poseaug_gen.validity import LEAST_VALID, Limits, faults
+from poseaug_gen.validity import Limits
 
-BLOCK_ROWS = 8192
 TRAINING_PAIRS = 262_144  # the judge sees each about four times
 VIEWS = 4  # of each posture that the judge's errors are averaged over
 
@@ -41,13 +37,13 @@ def judge_postures(
         source: what half of the judge's batches is drawn from.
 
     Raises:
-        PoseAugError: hardly a pair is one that a camera could have taken (:func:`check_views`).
+        PoseAugError: hardly a pair is one that a camera could have taken.
     """
     limits, seed = Limits.of(config.visibility), config.run.seed
     random = np.random.default_rng(seed)
     budget = Budget(steps=config.postures.judge_steps)
     monitor.begin_epoch("judge", 1, 1, budget.steps)
-    drawn = _draw(pool, TRAINING_PAIRS, config, limits, random)
+    drawn = draw_pool(pool, TRAINING_PAIRS, config, random)
     judge = train_lifter(
         half_and_half(source, drawn.to(device)), budget, pool.skeleton, seed, device, lambda _: monitor.step()
     )
@@ -56,44 +52,9 @@ def judge_postures(
         for _ in range(VIEWS):
             for place in torch.arange(pool.places).split(BLOCK_ROWS):
                 pairs = draw_pairs(pool.as_they_are(place, random), pool, config.views, random)
-                valid = _valid(pairs, limits)
+                valid = valid_rows(pairs, limits)
                 judged = root_relative(judge(pairs.pose_2d[valid].to(device)).cpu())
                 error.index_add_(0, place[valid], mpjpe_mm(judged, root_relative(pairs.pose[valid])))
                 seen.index_add_(0, place[valid], torch.ones(len(valid)))
     mean = error.sum() / seen.sum().clamp_min(1)
     return torch.where(seen > 0, error / seen.clamp_min(1), mean).numpy()
-
-
-def check_views(pool: PosturePool, config: Config) -> None:
-    """Whether drawn cameras see whole bodies, told before a run rather than when it ends.
-
-    Raises:
-        PoseAugError: hardly a pair is one that a camera could have taken.
-    """
-    _draw(pool, int(LEAST_VALID * BLOCK_ROWS), config, Limits.of(config.visibility), np.random.default_rng(0))
-
-
-def _draw(pool: PosturePool, rows: int, config: Config, limits: Limits, random: np.random.Generator) -> Pool:
-    """At least so many drawn pairs for the judge to learn from.
-
-    Raises:
-        PoseAugError: hardly a pair is one that a camera could have taken.
-    """
-    parts, done = [], 0
-    for block in count(1):
-        pairs = draw_pairs(pool.draw(BLOCK_ROWS, random), pool, config.views, random)
-        valid = _valid(pairs, limits)
-        parts.append((pairs.pose_2d[valid], root_relative(pairs.pose[valid])))
-        done += len(valid)
-        if done >= rows:
-            break
-        if done < LEAST_VALID * block * BLOCK_ROWS:
-            raise PoseAugError(
-                f"hardly a drawn camera sees a whole body ({done:,} of {block * BLOCK_ROWS:,}); "
-                f"widen views and visibility in the settings, or leave drawn pairs out with --set postures.learned=1"
-            )
-    return Pool(*(torch.cat(part) for part in zip(*parts, strict=True)))
-
-
-def _valid(pairs: DrawnPairs, limits: Limits) -> Int[Tensor, " valid"]:
-    return (~faults(pairs.pose, pairs.pose_2d, pairs.image_size, limits).any(-1)).nonzero()[:, 0]

@@ -84,6 +84,12 @@ class RunFolder:
         return self.poses.take(np.arange(len(self.poses) - self.built_in_rows))
 
     @property
+    def built_in_poses(self) -> PoseSet | None:
+        """The built-in ones of the training poses; None where none were added."""
+        rows = self.built_in_rows
+        return self.poses.take(np.arange(len(self.poses) - rows, len(self.poses))) if rows else None
+
+    @property
     def built_in_rows(self) -> int:
         """How many of the training poses, at the end, are built-in ones that were added to the source's."""
         return int(self.info().get("rows", {}).get("built_in", 0))

@@ -136,6 +136,7 @@ def test_online_judges_with_the_lifter_and_feeds_it_each_epochs_pairs_after_the_
     monkeypatch.setattr(online, "train_gan", spy)
     arm = replace(online_arm(source, run, CPU), config=resolve("quick", options={
         "schedule.epochs": 4, "schedule.warmup_epochs": 2, "schedule.batch_size": 32, "augmentor.width": 16,
+        "postures.learned": 1.0,
     }))  # fmt: skip
     budget = replace(budget, steps=10)
     seen = batches_of(arm, budget, monkeypatch)
@@ -149,6 +150,36 @@ def test_online_judges_with_the_lifter_and_feeds_it_each_epochs_pairs_after_the_
         for step in steps_of_epoch[epoch]:
             others = {tuple(pose.flatten().tolist()) for pose in seen[step][1][half:]}
             assert others <= (originals if epoch <= 2 else pairs), (epoch, step)
+
+
+def test_online_mixes_in_drawn_pairs_as_an_export_does_and_draws_all_in_the_warm_up(run, source, budget, monkeypatch):
+    mixed = {}
+    real_gan, real_drawn = online.train_gan, online.drawn
+
+    def remember(networks, swapped, epoch, monitor, extra):
+        made, row = real_gan(networks, swapped, epoch, monitor, extra)
+        mixed[epoch] = {tuple((pose - pose[:1]).flatten().tolist()) for pose in made.pose}, []
+        return made, row
+
+    def spy(pool, seed, half, rows):
+        if half > online.OTHER_HALF:
+            mixed[half - online.OTHER_HALF][1].extend(tuple(pose.flatten().tolist()) for pose in pool.pose)
+        return real_drawn(pool, seed, half, rows)
+
+    monkeypatch.setattr(online, "train_gan", remember)
+    monkeypatch.setattr(online, "drawn", spy)
+    arm = replace(online_arm(source, run, CPU), config=resolve("quick", options={
+        "schedule.epochs": 2, "schedule.warmup_epochs": 1, "schedule.batch_size": 32, "augmentor.width": 16,
+        "postures.learned": 0.25,
+    }))  # fmt: skip
+    arm.train(replace(budget, steps=20), 0, lambda steps: None)
+    asked = 10 * (budget.batch_size // 2)
+    for epoch, learned in ((1, 0), (2, round(0.25 * asked))):
+        made, others = mixed[epoch]
+        assert sum(pose in made for pose in others) == learned
+        assert len(others) >= asked
+    originals = {tuple(pose.flatten().tolist()) for pose in Pool.of(source, CPU).pose}
+    assert not originals & set(mixed[1][1])
 
 
 def test_published_is_spec_as_written_with_the_lifters_width(source, budget):
