@@ -357,11 +357,8 @@ def resolve(preset: str | None = None, file: Path | None = None, options: Mappin
         BadConfigError: an unknown key, or a value of the wrong type or out of bounds.
         PoseAugError: the file cannot be read.
     """
-    from_file = dict(_read_toml(file)) if file else {}
-    in_file = from_file.pop("preset", DEFAULT_PRESET)
-    preset = preset or in_file
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise BadConfigError(f"no preset {preset!r}; {nearest(str(preset), PRESETS)}")
+    preset = chosen_preset(preset, file)
+    from_file = {key: value for key, value in (_read_toml(file) if file else {}).items() if key != "preset"}
     from_options: dict[str, dict[str, Any]] = {}
     for dotted, value in (options or {}).items():
         section, _, key = dotted.partition(".")
@@ -380,6 +377,19 @@ def resolve(preset: str | None = None, file: Path | None = None, options: Mappin
     ):
         merged = merge(merged, layer, where)
     return config_from_dict(merged)
+
+
+def chosen_preset(preset: str | None = None, file: Path | None = None) -> str:
+    """The preset that is named, else the one that a TOML file names, else the default.
+
+    Raises:
+        BadConfigError: there is no such preset.
+        PoseAugError: the file cannot be read.
+    """
+    preset = preset or (_read_toml(file) if file else {}).get("preset", DEFAULT_PRESET)
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise BadConfigError(f"no preset {preset!r}; {nearest(str(preset), PRESETS)}")
+    return preset
 
 
 def merge(base: Mapping[str, Mapping], layer: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:

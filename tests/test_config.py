@@ -11,6 +11,7 @@ from poseaug_gen.config import (
     PRESETS,
     Config,
     ExportSettings,
+    chosen_preset,
     config_from_dict,
     differences,
     export_from_dict,
@@ -336,3 +337,14 @@ def test_export_settings_are_checked_like_the_others():
         export_from_dict({"n": 0})
     with pytest.raises(BadConfigError, match=r"export\.scores = 1 must be true or false"):
         export_from_dict({"scores": 1})
+
+
+def test_the_preset_is_the_one_named_else_the_files_else_the_default(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('preset = "quick"\n')
+    assert chosen_preset() == DEFAULT_PRESET
+    assert chosen_preset(None, file) == "quick"
+    assert chosen_preset("paper", file) == "paper"
+    file.write_text('preset = "quik"\n')
+    with pytest.raises(BadConfigError, match="quick"):
+        chosen_preset(None, file)

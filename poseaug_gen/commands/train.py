@@ -16,7 +16,7 @@ from rich.console import Console
 
 from poseaug_gen.commands.run_options import OUTPUTS
 from poseaug_gen.commands.source_options import request_from, source_options
-from poseaug_gen.config import DEFAULT_PRESET, PRESETS, Config, parse_option, resolve
+from poseaug_gen.config import DEFAULT_PRESET, PRESETS, Config, chosen_preset, parse_option, resolve
 
 if TYPE_CHECKING:
     from poseaug_gen.poses import PoseSet
@@ -115,7 +115,7 @@ def command(
     named_none = not config.source.paths
     if named_none:
         config = resolve(preset, config_file, options | {"source.paths": [default_source()]})
-    folder = outputs / (name or default_name(config, preset))
+    folder = outputs / (name or default_name(config, chosen_preset(preset, config_file)))
     with _monitor(log_json) as monitor:
         if named_none:
             monitor.message(_what_was_taken(config.source.paths[0]))
@@ -126,7 +126,7 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
     """Read the poses, train, and say where the run lies."""
     from poseaug_gen.sources import read_sources
     from poseaug_gen.sources.extra_2d import read_extra_2d
-    from poseaug_gen.training.begin import check_not_failed, check_same_settings
+    from poseaug_gen.training.begin import check_not_failed, check_same_settings, divided
     from poseaug_gen.training.loop import train
     from poseaug_gen.training.run_folder import RunFolder
 
@@ -154,7 +154,8 @@ def _train(config: Config, path: Path, overwrite: bool, monitor: Monitor) -> Non
                 f"from {', '.join(config.source.extra_2d)}"
             )
         built_in = built_in_postures(config, request, monitor)
-        if overwrite and path.exists():  # only now: a source that cannot be read must not cost the old run
+        if overwrite and path.exists():
+            divided(config, poses, built_in)  # what cannot be read, or trained on, must not cost the old run
             folder.remove()
     train(config, poses, folder, monitor, extra_2d, built_in)
     info = folder.info()
@@ -220,11 +221,11 @@ def request_of(config: Config) -> Request:
     )
 
 
-def default_name(config: Config, preset: str | None) -> str:
+def default_name(config: Config, preset: str) -> str:
     """A name that the same settings give again, so that the same command finds its run."""
     text = json.dumps(config.to_dict(), sort_keys=True)
     source = "-".join(Path(path).stem for path in config.source.paths)[:40]
-    return f"{source}-{preset or DEFAULT_PRESET}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    return f"{source}-{preset}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _monitor(log_json: bool) -> contextlib.AbstractContextManager[Any]:

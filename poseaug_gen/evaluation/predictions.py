@@ -49,7 +49,14 @@ def read_predictions(path: Path, target: PoseSet) -> Float[Tensor, "rows joints 
     """
     where = str(path)
     found = _read(path)
-    positions = checked_positions(found[FIELD], joint_names_in(found, where), target.skeleton, joint_names(), where)
+    positions = checked_positions(
+        found[FIELD],
+        joint_names_in(found, where),
+        target.skeleton,
+        joint_names(),
+        where,
+        if_not_finite="predict a pose for each row of the target",
+    )
     if len(positions) != len(target):
         raise PoseAugError(
             f"{where}: holds {len(positions):,} poses and its target {len(target):,}; predict one for each row of the "

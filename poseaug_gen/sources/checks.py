@@ -32,12 +32,14 @@ def checked_positions(
     skeleton: Skeleton,
     names: JointNames,
     where: str,
+    if_not_finite: str | None = None,
 ) -> Float[np.ndarray, "rows joints 3"]:
     """A file's poses as float32 in the skeleton's order of joints.
 
     Args:
         positions: ``(rows, file's joints, 3)``, metres, any frame.
         joints: the names of the file's joints; None: the file has the skeleton's own, in its order.
+        if_not_finite: what to do about NaN or infinity; None: leave those rows out.
 
     Raises:
         PoseAugError: another shape or type, joints that are not the skeleton's, NaN or infinity.
@@ -68,7 +70,7 @@ def checked_positions(
         row, joint = np.argwhere(bad)[0]
         raise PoseAugError(
             f"{where}: row {row}, joint {skeleton.joints[joint]!r} is not finite ({positions[row, joint].tolist()}); "
-            f"leave out the {bad.any(1).sum():,} row(s) with NaN or infinity"
+            f"{if_not_finite or f'leave out the {bad.any(1).sum():,} row(s) with NaN or infinity'}"
         )
     return positions
 

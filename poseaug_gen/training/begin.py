@@ -34,20 +34,15 @@ def begin(
         built_in: poses of the built-in source that are learned from too.
 
     Raises:
-        PoseAugError: too few poses, or settings whose drawn cameras hardly see a whole body.
+        PoseAugError: as :func:`divided` does.
     """
-    for others in (extra_2d, built_in):
-        if others is not None and others.skeleton != poses.skeleton:
-            raise ValueError(f"skeletons differ: {others.skeleton.name}, {poses.skeleton.name}")
-    training, validation = poses.split_by_subject(config.source.validation_share, config.run.seed)
-    if len(training) < 2:
-        raise PoseAugError(f"only {len(training)} training pose(s) were found; training needs at least 2")
+    if extra_2d is not None and extra_2d.skeleton != poses.skeleton:
+        raise ValueError(f"skeletons differ: {extra_2d.skeleton.name}, {poses.skeleton.name}")
+    training, validation = divided(config, poses, built_in)
     source, rows = dict(poses.provenance), {"training": len(training), "validation": len(validation)}
     if built_in is not None:
-        training = replace(concatenate([training, built_in]), provenance=training.provenance)
+        rows["training"] -= len(built_in)
         source["built_in"], rows["built_in"] = dict(built_in.provenance), len(built_in)
-    if config.postures.learned < 1:
-        check_views(PosturePool(training, rows.get("built_in", 0), config.postures), config)
     write_poses(folder.path / "poses.h5", training)
     write_poses(folder.path / VALIDATION, validation)
     if extra_2d is not None:
@@ -62,6 +57,24 @@ def begin(
         rows=rows,
         validation_subjects=sorted(validation.subject.counts()),
     )
+
+
+def divided(config: Config, poses: PoseSet, built_in: PoseSet | None = None) -> tuple[PoseSet, PoseSet]:
+    """The poses to train on, built-in ones last, and those held out for validation.
+
+    Raises:
+        PoseAugError: too few poses, or settings whose drawn cameras hardly see a whole body.
+    """
+    if built_in is not None and built_in.skeleton != poses.skeleton:
+        raise ValueError(f"skeletons differ: {built_in.skeleton.name}, {poses.skeleton.name}")
+    training, validation = poses.split_by_subject(config.source.validation_share, config.run.seed)
+    if len(training) < 2:
+        raise PoseAugError(f"only {len(training)} training pose(s) were found; training needs at least 2")
+    if built_in is not None:
+        training = replace(concatenate([training, built_in]), provenance=training.provenance)
+    if config.postures.learned < 1:
+        check_views(PosturePool(training, len(built_in) if built_in is not None else 0, config.postures), config)
+    return training, validation
 
 
 def check_same_settings(folder: RunFolder, config: Config) -> None:

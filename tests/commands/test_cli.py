@@ -125,6 +125,27 @@ def test_overwrite_with_a_source_that_cannot_be_read_keeps_the_old_run(tmp_path,
     assert old.exists()
 
 
+@pytest.mark.parametrize(("rows", "settings", "sentence"), [
+    (1, [], "training needs at least 2"),
+    (20, ["views.fills_least=8", "views.fills_most=9", "views.own_lens=0"], "hardly a drawn"),
+])  # fmt: skip
+def test_overwrite_with_poses_that_cannot_be_trained_on_keeps_the_old_run(
+    rows, settings, sentence, tmp_path, monkeypatch, make_poses, skeleton
+):
+    from poseaug_gen.sources.canonical import write_poses
+
+    monkeypatch.chdir(tmp_path)
+    write_poses(tmp_path / "poses.h5", make_poses(skeleton, rows=rows))
+    old = tmp_path / "outputs" / "mine" / "run.json"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"state": "finished"}')
+    words = ["train", "--source", "poses.h5", "--name", "mine", "--overwrite"]
+    code, output = run(*words, *(f"--set={setting}" for setting in ["postures.built_in_rows=0", *settings]))
+    assert code == 1
+    assert sentence in output
+    assert old.exists()
+
+
 def test_overwrite_does_not_delete_a_folder_that_is_no_run(tmp_path, monkeypatch, make_poses, skeleton):
     from poseaug_gen.sources.canonical import write_poses
 

@@ -52,7 +52,10 @@ def test_a_file_may_name_its_joints_in_any_order(tmp_path, target, suffix):
         (lambda p: {"positions_3d": p[:-1]}, "59 poses and its target 60"),
         (lambda p: {"positions_3d": p[:, :14]}, "14 joints"),
         (lambda p: {"positions_3d": p[..., :2]}, "must be numbers of shape"),
-        (lambda p: {"positions_3d": np.where(np.arange(16)[:, None] == 3, np.nan, p)}, "r_ankle"),
+        (
+            lambda p: {"positions_3d": np.where(np.arange(16)[:, None] == 3, np.nan, p)},
+            "r_ankle.*predict a pose for each row",
+        ),
         (lambda p: {"positions_3d": 1000 * p}, "these look like millimetres: divide by 1000"),
         (lambda p: {"poses": p}, "lacks 'positions_3d'"),
     ],
