@@ -112,7 +112,8 @@ def command(
 
     Every lifter has the same budget, the same initial weights for a seed and the same source rows at a step; "source"
     trains on the source alone, the others on half of it and half of: the export; plain random augmentation (uniform
-    yaw, random tilt, placement and bone lengths); what PoseAug makes online, with the run's settings or as published.
+    yaw, random tilt, placement and bone lengths); what a new augmentor and drawn pairs make online, with the run's
+    settings; PoseAug online as published.
 
     \b
     poseaug-gen evaluate --target sports.npz@ring --target climb.npz@rigs.json:street
