@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -82,9 +83,9 @@ def _print_epochs(measure: Callable[[str, str, int], Result], steps: int, batch:
     click.echo("| epoch | GAN steps/s | estimator steps/s | of plain | matrix products | peak |")
     click.echo("|---|---|---|---|---|---|")
     for kind in kinds:
-        faster = _median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
-        gan, estimator = (_median(steps / r[part] for r in done[kind]) for part in ("gan_seconds", "estimator_seconds"))
-        rate = _median(r["flops"] / r["seconds"] for r in done[kind])
+        faster = median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
+        gan, estimator = (median(steps / r[part] for r in done[kind]) for part in ("gan_seconds", "estimator_seconds"))
+        rate = median(r["flops"] / r["seconds"] for r in done[kind])
         peak = max(r["peak_mb"] for r in done[kind])
         share = f"{rate / 1e9:,.0f} Gflop/s, {rate / products[kind]:.0%} of {products[kind] / 1e9:,.0f}"
         click.echo(f"| {kind} | {gan:,.1f} | {estimator:,.1f} | {faster:.2f} × | {share} | {peak:,.0f} MB |")
@@ -98,8 +99,8 @@ def _print_exports(measure: Callable[[str, str, int], Result], rows: int, rounds
             done[kind].append(measure(EXPORT, kind, rows))
     click.echo("\n| export | rows/s | of plain | peak |\n|---|---|---|---|")
     for kind, title in titles.items():
-        faster = _median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
-        rate, peak = _median(rows / r["seconds"] for r in done[kind]), max(r["peak_mb"] for r in done[kind])
+        faster = median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
+        rate, peak = median(rows / r["seconds"] for r in done[kind]), max(r["peak_mb"] for r in done[kind])
         click.echo(f"| {title} | {rate:,.0f} | {faster:.2f} × | {peak:,.0f} MB |")
 
 
@@ -155,18 +156,17 @@ def _epoch(kind: str, amount: int, config: Any, source: str, rig: str) -> Result
 
     poses, device = _poses(source, rig), pick_device(config.run.device)
     networks, batch = Networks(config, poses.skeleton, device), config.schedule.batch_size
+    gan, estimator = partial(train_gan, epoch=1), partial(train_estimator, optimiser="estimator")
     if kind == PLAIN:
+        gan, estimator = plain.train_gan, plain.train_estimator
         videopose.dropout = torch.nn.functional.dropout
 
     def epoch(pairs: Pairs) -> Result:
         started = _now(device)
-        _ = plain.train_gan(networks, pairs) if kind == PLAIN else train_gan(networks, pairs, epoch=1)
+        gan(networks, pairs)
         between = _now(device)
         for _ in range(2):
-            if kind == PLAIN:
-                plain.train_estimator(networks, pairs)
-            else:
-                train_estimator(networks, pairs, "estimator")
+            estimator(networks, pairs)
         ended = _now(device)
         return {
             "seconds": ended - started,
@@ -241,10 +241,6 @@ def _now(device: Any) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
-
-
-def _median(values: Any) -> float:
-    return statistics.median(values)
 
 
 if __name__ == "__main__":

@@ -140,6 +140,11 @@ class PostureSettings:
     judge_steps: int = 2000  # of the lifter that judges; it sees half source, half drawn pairs
     length_spread: float = 0.1  # of each bone, evenly either way: the source's few bodies are not all there are
 
+    @property
+    def draws(self) -> bool:
+        """Whether an export has pairs beside the augmentor's."""
+        return self.learned < 1
+
 
 @dataclass(frozen=True)
 class ViewSettings:
@@ -357,8 +362,9 @@ def resolve(preset: str | None = None, file: Path | None = None, options: Mappin
         BadConfigError: an unknown key, or a value of the wrong type or out of bounds.
         PoseAugError: the file cannot be read.
     """
-    preset = chosen_preset(preset, file)
-    from_file = {key: value for key, value in (_read_toml(file) if file else {}).items() if key != "preset"}
+    from_file = _read_toml(file) if file else {}
+    preset = _checked_preset(preset or from_file.pop("preset", DEFAULT_PRESET))
+    from_file.pop("preset", None)
     from_options: dict[str, dict[str, Any]] = {}
     for dotted, value in (options or {}).items():
         section, _, key = dotted.partition(".")
@@ -386,7 +392,10 @@ def chosen_preset(preset: str | None = None, file: Path | None = None) -> str:
         BadConfigError: there is no such preset.
         PoseAugError: the file cannot be read.
     """
-    preset = preset or (_read_toml(file) if file else {}).get("preset", DEFAULT_PRESET)
+    return _checked_preset(preset or (_read_toml(file) if file else {}).get("preset", DEFAULT_PRESET))
+
+
+def _checked_preset(preset: Any) -> str:
     if not isinstance(preset, str) or preset not in PRESETS:
         raise BadConfigError(f"no preset {preset!r}; {nearest(str(preset), PRESETS)}")
     return preset

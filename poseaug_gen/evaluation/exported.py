@@ -103,13 +103,11 @@ def _chunks(found: Found, rows: int) -> Iterator[Rows]:
 
 def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton, where: str) -> Pool:
     """The first ``rows`` rows of some blocks; in memory once, in single precision."""
-    pose_2d, pose = torch.empty(rows, skeleton.num_joints, 2), torch.empty(rows, skeleton.num_joints, 3)
-    done = 0
-    for block in blocks:
-        stop = min(rows, done + len(block["positions_3d"]))
-        pose_2d[done:stop] = torch.from_numpy(block["positions_2d"][: stop - done])
-        pose[done:stop] = root_relative(torch.from_numpy(block["positions_3d"][: stop - done]))
-        done = stop
-    if not (pose.isfinite().all() and pose_2d.isfinite().all()):
+    batches = (
+        (torch.from_numpy(block["positions_2d"]), root_relative(torch.from_numpy(block["positions_3d"])))
+        for block in blocks
+    )
+    pool = Pool.filled(batches, rows, skeleton.num_joints)
+    if not (pool.pose.isfinite().all() and pool.pose_2d.isfinite().all()):
         raise PoseAugError(f"{where}: has pairs that are not finite; poseaug-gen verify says which; make it again")
-    return Pool(pose_2d, pose)
+    return pool

@@ -63,14 +63,10 @@ class OnlineArm:
         key: dict[str, Any] = {"arm": self.name, "source": self._source_sha256, "config": settings}
         if self.extra_2d is not None:
             key["extra_2d"] = [fingerprint_2d(self.extra_2d), self.config.source.extra_2d_share]
-        if self._draws:
+        if self.config.postures.draws:
             key["drawn"] = {section: asdict(getattr(self.config, section)) for section in _DRAWN}
             key["built_in"] = None if self.built_in is None else fingerprint(self.built_in)
         return key
-
-    @property
-    def _draws(self) -> bool:
-        return self.config.postures.learned < 1
 
     @cached_property
     def _postures(self) -> PosturePool:
@@ -116,7 +112,7 @@ class OnlineArm:
         # Where hardly a pair was in frame, there is nothing to learn from them.
         ready = epoch > self.config.schedule.warmup_epochs and len(made) > 1
         learned = Pool(made.pose_2d, root_relative(made.pose))
-        if not self._draws:
+        if not self.config.postures.draws:
             return learned if ready else None
         random = np.random.default_rng([seed, epoch])
         share = self.config.postures.learned if ready else 0.0

@@ -6,6 +6,7 @@ Bone lengths, the body's turn and its place are drawn at random; nothing is lear
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Generator, Tensor, pi, rand, randn
@@ -33,20 +34,23 @@ def plain_pool(poses: PoseSet, rows: int, seed: int = 0) -> Pool:
     Raises:
         PoseAugError: hardly a pair is valid, as the source's own poses are out of sight.
     """
+    return Pool.filled(_batches(poses, rows, seed), rows, poses.skeleton.num_joints)
+
+
+def _batches(poses: PoseSet, rows: int, seed: int) -> Iterator[Batch]:
+    """Valid pairs, at least ``rows`` in all."""
     pairs, generator = Pairs.of(poses, torch.device("cpu")), Generator().manual_seed(seed)
-    pose_2d, pose = torch.empty(rows, poses.skeleton.num_joints, 2), torch.empty(rows, poses.skeleton.num_joints, 3)
     done = 0
     while done < rows:
-        seen, bodies = augmented(pairs, poses.skeleton, generator)
-        stop = min(rows, done + len(bodies))
-        pose_2d[done:stop], pose[done:stop] = seen[: stop - done], bodies[: stop - done]
-        done = stop
-        if len(bodies) < LEAST_VALID * BLOCK_ROWS:
+        batch = augmented(pairs, poses.skeleton, generator)
+        valid = len(batch[1])
+        if valid < LEAST_VALID * BLOCK_ROWS:
             raise PoseAugError(
-                f"plain augmentation of the source makes hardly a valid pair ({len(bodies):,} of {BLOCK_ROWS:,}); its "
+                f"plain augmentation of the source makes hardly a valid pair ({valid:,} of {BLOCK_ROWS:,}); its "
                 f"poses must be before their cameras, which poseaug-gen info tells"
             )
-    return Pool(pose_2d, pose)
+        yield batch
+        done += valid
 
 
 def augmented(pairs: Pairs, skeleton: Skeleton, generator: Generator, rows: int = BLOCK_ROWS) -> Batch:

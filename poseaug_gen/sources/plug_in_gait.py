@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from jaxtyping import Float
 
+from poseaug_gen.gravity import unit
+
 MARKER = 0.014  # metres, the diameter; the usual one
 KNEE, ANKLE, ELBOW = 0.094, 0.069, 0.067  # metres, widths
 ACROMION = 0.17  # of the distance between the acromia: how far the shoulder's centre lies under its marker
@@ -60,8 +62,8 @@ def _hips(markers: Markers, metre: float) -> dict[str, Place]:
     if front is None or back is None:
         return {}
     across = markers["RASI"] - markers["LASI"]
-    right = _unit(across)
-    forward = _unit(_square_to(front - back, right))
+    right = unit(across)
+    forward = unit(_square_to(front - back, right))
     up = np.cross(right, forward)
     mm = metre / 1000
     width = _median(np.linalg.norm(across, axis=-1))
@@ -102,7 +104,7 @@ def _shoulder(markers: Markers, found: Markers, side: str, metre: float) -> Plac
     if up is None or not {"LSHO", "RSHO"} <= markers.keys():
         return None
     breadth = _median(np.linalg.norm(markers["LSHO"] - markers["RSHO"], axis=-1))
-    return markers[f"{side.upper()}SHO"] - ACROMION * breadth * _unit(up)
+    return markers[f"{side.upper()}SHO"] - ACROMION * breadth * unit(up)
 
 
 def _elbow(markers: Markers, found: Markers, side: str, metre: float) -> Place | None:
@@ -143,8 +145,8 @@ def _chord(above: Place, marker: Place, outwards: Place, distance: float) -> Pla
     The centre is seen under a right angle from marker and ``above``, in their plane with the direction ``outwards``,
     and on the other side of their line.
     """
-    to_above = _unit(above - marker)
-    inwards = -_unit(_square_to(outwards, to_above))
+    to_above = unit(above - marker)
+    inwards = -unit(_square_to(outwards, to_above))
     cosine = np.minimum(distance / np.maximum(np.linalg.norm(above - marker, axis=-1, keepdims=True), 1e-9), 1)
     return marker + distance * (cosine * to_above + np.sqrt(1 - cosine**2) * inwards)
 
@@ -162,7 +164,7 @@ def _hinge(above: Place, below: Place, sideways: Place, marker: Place, distance:
     area = np.maximum(aa * bb - ab**2, 1e-9 * aa * bb + 1e-30)
     flat = -distance * ((bb - ab) * above + (aa - ab) * below) / area
     rest = np.sqrt(np.maximum(1 - (flat**2).sum(-1, keepdims=True), 0))
-    return marker - distance * _unit(flat + rest * _unit(sideways))
+    return marker - distance * unit(flat + rest * unit(sideways))
 
 
 def _middle(markers: Markers, one: str, other: str) -> Place | None:
@@ -176,10 +178,6 @@ def _other(side: str) -> str:
 def _square_to(vector: Place, direction: Place) -> Place:
     """What of a vector is square to a unit direction."""
     return vector - (vector * direction).sum(-1, keepdims=True) * direction
-
-
-def _unit(vector: Place) -> Place:
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
 
 
 def _median(values: Float[np.ndarray, " frames"]) -> float:

@@ -6,7 +6,7 @@ source is the same in every training set that is compared, and on every device.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,16 @@ class Pool:
         """The pairs of a pose set, with the 2D poses that an estimator is given."""
         pose = root_relative(torch.from_numpy(poses.positions))
         return cls(torch.from_numpy(poses.seen_2d()).to(device), pose.to(device))
+
+    @classmethod
+    def filled(cls, batches: Iterable[Batch], rows: int, joints: int) -> Pool:
+        """The first ``rows`` pairs of some batches, which have as many; in memory once, in single precision."""
+        pool, done = cls(torch.empty(rows, joints, 2), torch.empty(rows, joints, 3)), 0
+        for pose_2d, pose in batches:
+            stop = min(rows, done + len(pose))
+            pool.pose_2d[done:stop], pool.pose[done:stop] = pose_2d[: stop - done], pose[: stop - done]
+            done = stop
+        return pool
 
     def __len__(self) -> int:
         return len(self.pose)

@@ -39,9 +39,9 @@ def begin(
     if extra_2d is not None and extra_2d.skeleton != poses.skeleton:
         raise ValueError(f"skeletons differ: {extra_2d.skeleton.name}, {poses.skeleton.name}")
     training, validation = divided(config, poses, built_in)
-    source, rows = dict(poses.provenance), {"training": len(training), "validation": len(validation)}
+    own = len(training) - len(built_in or ())
+    source, rows = dict(poses.provenance), {"training": own, "validation": len(validation)}
     if built_in is not None:
-        rows["training"] -= len(built_in)
         source["built_in"], rows["built_in"] = dict(built_in.provenance), len(built_in)
     write_poses(folder.path / "poses.h5", training)
     write_poses(folder.path / VALIDATION, validation)
@@ -72,8 +72,8 @@ def divided(config: Config, poses: PoseSet, built_in: PoseSet | None = None) -> 
         raise PoseAugError(f"only {len(training)} training pose(s) were found; training needs at least 2")
     if built_in is not None:
         training = replace(concatenate([training, built_in]), provenance=training.provenance)
-    if config.postures.learned < 1:
-        check_views(PosturePool(training, len(built_in) if built_in is not None else 0, config.postures), config)
+    if config.postures.draws:
+        check_views(PosturePool(training, len(built_in or ()), config.postures), config)
     return training, validation
 
 

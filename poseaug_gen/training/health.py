@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from poseaug_gen.config import HealthSettings
+from poseaug_gen.training.run_folder import PRETRAIN
 
 DISCRIMINATORS = {"d3d": "3D discriminator", "d2d": "2D discriminator"}
 EASED = 0.5  # what a learning rate is multiplied by: a step that matters, and three of them leave an eighth
@@ -144,7 +145,7 @@ BOUNDS = (
 def illnesses(row: Mapping[str, Any], settings: HealthSettings) -> Iterator[Illness]:
     """What is wrong with an epoch, the likeliest cause first; nothing where it is healthy."""
     for illness in _all_illnesses(row, settings):
-        if row["phase"] == "pretrain":
+        if row["phase"] == PRETRAIN:
             illness = Illness(illness.name, illness.sentence, PRETRAIN_REMEDY)
         yield illness
 

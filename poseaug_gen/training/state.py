@@ -204,7 +204,7 @@ class Run:
     def _judge(self) -> None:
         """Find out how hard each posture is, where drawn ones are to be had by that."""
         settings, poses = self.config.postures, self.folder.poses
-        if settings.learned == 1 or not settings.difficulty or not settings.judge_steps:
+        if not settings.draws or not settings.difficulty or not settings.judge_steps:
             return
         pool = PosturePool(poses, self.folder.built_in_rows, settings)
         source = Pool.of(self.folder.source_poses, self.device)
