@@ -22,6 +22,9 @@ import tomli_w
 from poseaug_gen.errors import BadConfigError, PoseAugError, nearest
 
 
+Range = tuple[float, float]  # lowest and highest, both included
+
+
 @dataclass(frozen=True)
 class SourceSettings:
     """The poses to learn from."""
@@ -239,13 +242,32 @@ class Config:
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """All settings of an export but its place; with the run and the shard's number they fix every byte."""
+    """All settings of an export but its place; with the run and the shard's number they fix every byte.
+
+    None leaves the choice to the run's own settings.
+    """
 
     n: int = 1_000_000  # pairs
     seed: int = 0
     shard_rows: int = 1_000_000  # about 430 MB of h36m16: quick to hash, to copy and to make again
+    precision: str = "auto"  # of the networks' matrix products: fp32, bf16, or bf16 where the processor has it
+    device: str = "auto"  # cpu | cuda | auto: cuda where there is one; the two give other rows
+    compression: str = "none"  # none | gzip | blosc; augmented rows hardly get smaller (docs/scaling.md)
+    # Who makes the augmentor's rows: the epoch after which the estimator did best, the last one, all, or "A:B".
+    snapshots: str = "auto"
+    cameras: str = "source"  # of the projection: as trained and drawn, "rig:RIG", or "fov:LO:HI" (degrees)
+    frame: Range | None = None  # where a joint may be on either axis: -1 and 1 are the frame's edges
+    depth: Range | None = None  # metres, of every joint
+    mirror: bool | None = None  # half of the postures are mirrored, or none
+    balance: str = "none"  # none | view: even coverage of camera elevation and azimuth
     scores: bool = False  # the discriminators' scores of each pair
+    min_score: float | None = None  # of the 3D discriminator, 1 for what looks real; rows below are redrawn
     difficulty: bool = False  # the estimator's error on the pair over its error on the source pose
+    difficulty_range: Range | None = None  # rows outside are redrawn
+    candidates: int = 1  # of so many draws for a posture, the one nearest the middle of difficulty_range is kept
+    noise: str = "none"  # none | gaussian | mixture: 2D poses as a detector would find them, in columns of their own
+    noise_scale: float = 1.0  # 1: as a person who marks joints by hand (docs/format.md)
+    split: float = 0.0  # share of the rows that are for validation: on postures and bodies of subjects of their own
 
 
 # Layers over the defaults. "paper" is SPEC as written, whose augmentor makes every pair. The other two are for two CPU
@@ -338,6 +360,11 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "export.n": (1, 10**12),
     "export.seed": (0, LARGEST_SEED),
     "export.shard_rows": (1, 10**9),
+    "export.frame": (-1.0, 1.0),
+    "export.min_score": (-1e6, 1e6),
+    "export.candidates": (1, 1024),
+    "export.noise_scale": (0.0, 100.0),
+    "export.split": (0.0, 0.9),
 }
 _ORDERED = (  # the first must not be over the second
     ("visibility.nearest", "visibility.farthest"),
@@ -352,6 +379,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "feedback.form": ("range", "exponential"),
     "run.precision": ("float32", "bf16"),
     "run.device": ("auto", "cpu", "cuda", "mps"),
+    "export.precision": ("auto", "fp32", "bf16"),
+    "export.device": ("auto", "cpu", "cuda"),
+    "export.compression": ("none", "gzip", "blosc"),
+    "export.balance": ("none", "view"),
+    "export.noise": ("none", "gaussian", "mixture"),
 }
 
 
@@ -475,6 +507,10 @@ def _build(kind: type, section: str, values: Mapping[str, Any]) -> Any:
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """``value`` as ``kind``, or an error that names the setting."""
+    if isinstance(kind, types.UnionType):  # X | None
+        return None if value is None else _checked(name, value, typing.get_args(kind)[0])
+    if kind == Range:
+        return _checked_range(name, value)
     if isinstance(kind, types.GenericAlias):  # tuple[str, ...]
         value = (value,) if isinstance(value, str) else value
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
@@ -491,6 +527,15 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         if not low <= value <= high:
             raise BadConfigError(f"{name} = {value!r} must be between {low} and {high}")
     return value
+
+
+def _checked_range(name: str, value: Any) -> Range:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise BadConfigError(f"{name} = {value!r} must be two numbers, lowest and highest")
+    low, high = (_checked(name, end, float) for end in value)
+    if not low < high:
+        raise BadConfigError(f"{name}: its lowest, {low:g}, must be under its highest, {high:g}")
+    return low, high
 
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
