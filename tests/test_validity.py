@@ -8,6 +8,7 @@ from hypothesis import given
 from strategies import light, seeds
 
 from poseaug_gen.camera import project
+from poseaug_gen.config import ExportSettings, VisibilitySettings
 from poseaug_gen.validity import CAUSES, Limits, faults, first_cause
 
 LIMITS = Limits(nearest=0.5, farthest=20.0)
@@ -92,6 +93,43 @@ def test_a_margin_can_be_kept_to_the_frame():
     pose_2d[0, 1] = torch.tensor([0.9, 0.0])
     assert causes_of(pose_3d, pose_2d, limits=Limits(0.5, 20.0, frame=0.95)) == set()
     assert causes_of(pose_3d, pose_2d, limits=Limits(0.5, 20.0, frame=0.85)) == {"out_of_frame"}
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "valid"),
+    [
+        (0.5, 0.0, True),
+        (0.501, 0.0, False),
+        (-0.25, 0.0, True),
+        (-0.251, 0.0, False),
+        (0.0, 0.25, True),  # half of the way to the lower edge of a frame half as high as wide
+        (0.0, 0.251, False),
+        (0.0, -0.125, True),
+        (0.0, -0.126, False),
+    ],
+)
+def test_a_part_of_the_frame_ends_at_its_own_four_sides(x, y, valid):
+    pose_3d, pose_2d = pair()
+    pose_2d = torch.zeros_like(pose_2d)
+    pose_2d[0, 1] = torch.tensor([x, y])
+    limits = Limits(0.5, 20.0, frame=(-0.25, 0.5))
+    assert causes_of(pose_3d, pose_2d, limits=limits) == (set() if valid else {"out_of_frame"})
+
+
+def test_a_part_of_the_frame_need_not_hold_its_middle():
+    pose_3d, pose_2d = pair()
+    limits = Limits(0.5, 20.0, frame=(0.2, 0.8))
+    assert causes_of(pose_3d, torch.full_like(pose_2d, 0.3), limits=limits) == set()
+    assert causes_of(pose_3d, torch.zeros_like(pose_2d), limits=limits) == {"out_of_frame"}
+
+
+def test_an_export_has_its_own_limits_or_those_of_its_run():
+    run = VisibilitySettings(nearest=0.4, farthest=25.0, frame=0.9)
+    assert Limits.of(run) == Limits(0.4, 25.0, 0.9)
+    assert Limits.of_export(run, ExportSettings()) == Limits.of(run)
+    assert Limits.of_export(run, ExportSettings(depth=(2.0, 8.0))) == Limits(2.0, 8.0, 0.9)
+    assert Limits.of_export(run, ExportSettings(frame=(-0.5, 1.0))) == Limits(0.4, 25.0, (-0.5, 1.0))
+    assert Limits.of(run).frame_range == (-0.9, 0.9)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
