@@ -21,7 +21,6 @@ import tomli_w
 
 from poseaug_gen.errors import BadConfigError, PoseAugError, nearest
 
-
 Range = tuple[float, float]  # lowest and highest, both included
 
 
@@ -361,6 +360,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "export.seed": (0, LARGEST_SEED),
     "export.shard_rows": (1, 10**9),
     "export.frame": (-1.0, 1.0),
+    "export.depth": (1e-3, 1e6),
+    "export.difficulty_range": (0.0, 1e6),
     "export.min_score": (-1e6, 1e6),
     "export.candidates": (1, 1024),
     "export.noise_scale": (0.0, 100.0),
@@ -471,7 +472,13 @@ def config_from_dict(sections: Mapping[str, Mapping[str, Any]]) -> Config:
 def export_from_dict(values: Mapping[str, Any]) -> ExportSettings:
     """Checked export settings from their plain form. Raises as :func:`config_from_dict`."""
     merged = merge({"export": dataclasses.asdict(ExportSettings())}, {"export": values}, "export")
-    return _build(ExportSettings, "export", merged["export"])
+    settings = _build(ExportSettings, "export", merged["export"])
+    if settings.candidates > 1 and settings.difficulty_range is None:
+        raise BadConfigError(
+            f"export.candidates = {settings.candidates}: of so many draws the one nearest the wished difficulty is "
+            f"kept, so set export.difficulty_range too"
+        )
+    return settings
 
 
 def parse_option(text: str) -> tuple[str, Any]:

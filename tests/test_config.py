@@ -1,6 +1,7 @@
 """Settings: SPEC's constants as defaults, layers in their order, and mistakes named with their mend."""
 
 import dataclasses
+import json
 import tomllib
 
 import pytest
@@ -337,6 +338,39 @@ def test_export_settings_are_checked_like_the_others():
         export_from_dict({"n": 0})
     with pytest.raises(BadConfigError, match=r"export\.scores = 1 must be true or false"):
         export_from_dict({"scores": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "must"),
+    [
+        ("depth", (0.0, 8.0), r"export\.depth = 0\.0 must be between 0\.001"),
+        ("depth", (2, float("inf")), r"export\.depth = inf must be between"),
+        ("depth", (8.0, 2.0), r"export\.depth: its lowest, 8, must be under its highest, 2"),
+        ("depth", (2.0,), r"export\.depth = \(2\.0,\) must be two numbers"),
+        ("depth", "2:8", r"export\.depth = '2:8' must be two numbers"),
+        ("frame", (-1.5, 1.0), r"export\.frame = -1\.5 must be between -1\.0 and 1\.0"),
+        ("frame", (0.5, 0.5), r"export\.frame: its lowest, 0\.5, must be under"),
+        ("difficulty_range", (-0.1, 2.0), r"export\.difficulty_range = -0\.1 must be between 0\.0"),
+        ("difficulty_range", (1.0, "2"), r"export\.difficulty_range = '2' must be a number"),
+        ("min_score", float("nan"), r"export\.min_score = nan must be between"),
+        ("candidates", 4, r"export\.candidates = 4: .* set export\.difficulty_range too"),
+        ("candidates", 0, r"export\.candidates = 0 must be between 1"),
+        ("noise", "gausian", r"did you mean 'gaussian'\?"),
+        ("split", 1.0, r"export\.split = 1\.0 must be between 0\.0 and 0\.9"),
+        ("mirror", 1, r"export\.mirror = 1 must be true or false"),
+    ],
+)
+def test_an_export_that_cannot_be_made_is_refused(name, value, must):
+    with pytest.raises(BadConfigError, match=must):
+        export_from_dict({name: value})
+
+
+def test_what_an_export_leaves_to_its_run_is_none_and_the_rest_reads_back():
+    asked = ExportSettings(depth=(2.0, 8.0), difficulty_range=(1.0, 3.0), candidates=4, min_score=0.2, mirror=False)
+    assert export_from_dict(dataclasses.asdict(asked)) == asked
+    plain = json.loads(json.dumps(dataclasses.asdict(asked)))
+    assert export_from_dict(plain) == asked, "as the file holds them"
+    assert ExportSettings().depth is ExportSettings().frame is ExportSettings().mirror is None
 
 
 def test_the_preset_is_the_one_named_else_the_files_else_the_default(tmp_path):

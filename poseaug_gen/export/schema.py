@@ -16,7 +16,8 @@ from pathlib import PurePath
 from typing import Any
 
 from poseaug_gen import __version__, storage
-from poseaug_gen.config import Config, ExportSettings
+from poseaug_gen.config import Config, ExportSettings, export_from_dict
+from poseaug_gen.export import lenses
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
@@ -66,6 +67,8 @@ def all_columns(skeleton: Skeleton) -> tuple[Column, ...]:
     return (
         Column("positions_3d", (joints, 3), "<f4", "joints in the camera frame, absolute", "metres", xyz),
         Column("positions_2d", (joints, 2), "<f4", "projection of positions_3d", "normalised", ("joint", "xy")),
+        Column("detected_2d", (joints, 2), "<f4", "2D as a detector finds it", "normalised", ("joint", "xy"), True),
+        Column("confidence", (joints,), "<f4", "the detector's; 1: sure", "1", ("joint",), True),
         Column("intrinsics", (9,), "<f4", "fx fy cx cy k1 k2 k3 p1 p2", "normalised", ("parameter",)),
         Column("image_size", (2,), "<i2", "width, height; u = (x + 1) w/2", "pixels", ("width_height",)),
         Column("rotation", (3,), "<f4", "axis-angle, body to camera", "radians", ("xyz",)),
@@ -78,12 +81,22 @@ def all_columns(skeleton: Skeleton) -> tuple[Column, ...]:
         Column("source_index", (), "<i8", "row in the run's poses.h5", "row"),
         Column("mirrored", (), "<i1", "1: the source pose was mirrored first", "1"),
         Column("snapshot", (), "<i2", "epoch of the augmentor that made it", "epoch"),
+        Column("split", (), "<i1", "0: for training, 1: for validation", "1", optional=True),
     )
 
 
 def columns_of(skeleton: Skeleton, settings: ExportSettings) -> tuple[Column, ...]:
     """The columns of an export with these settings."""
-    wanted = {"score_3d": settings.scores, "score_2d": settings.scores, "difficulty": settings.difficulty}
+    scores = settings.scores or settings.min_score is not None
+    noise = settings.noise != "none"
+    wanted = {
+        "detected_2d": noise,
+        "confidence": noise,
+        "score_3d": scores,
+        "score_2d": scores,
+        "difficulty": settings.difficulty or settings.difficulty_range is not None,
+        "split": settings.split > 0,
+    }
     return tuple(column for column in all_columns(skeleton) if wanted.get(column.name, True))
 
 
@@ -97,12 +110,24 @@ def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str
         "units": UNITS,
         "frame": FRAME,
         "skeleton": to_json(run.skeleton.describe()),
-        "config": to_json({"train": _without_folders(run.config), "export": asdict(settings)}),
+        "config": to_json(
+            {"train": _without_folders(run.config), "export": {**asdict(settings), **lenses.record(settings)}}
+        ),
         "run": to_json(facts),
         "seed": settings.seed,
         "source": to_json(source_facts(run)),
         "created_from": storage.sha256(run.path / "augmentor.safetensors"),
     }
+
+
+def recorded_settings(config: Mapping[str, Any]) -> ExportSettings:
+    """The export's settings in the ``config`` attribute; those that an older version did not know have their defaults.
+
+    Raises:
+        BadConfigError: they are not settings of an export.
+        KeyError: there are none.
+    """
+    return export_from_dict({name: value for name, value in config["export"].items() if name != "lenses"})
 
 
 def source_facts(run: RunFolder) -> dict[str, Any]:

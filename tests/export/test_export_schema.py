@@ -17,7 +17,7 @@ from poseaug_gen.bones import bones_of
 from poseaug_gen.camera import INTRINSICS, project
 from poseaug_gen.config import ExportSettings, config_from_dict
 from poseaug_gen.export.dataset import Summary
-from poseaug_gen.export.schema import all_columns, export_attributes, source_facts
+from poseaug_gen.export.schema import all_columns, columns_of, export_attributes, source_facts
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import load_skeleton, skeleton_from_json
@@ -177,7 +177,36 @@ def test_columns_of_another_skeleton_have_its_sizes() -> None:
     skeleton = load_skeleton("coco17")
     shapes = {column.name: column.shape for column in all_columns(skeleton)}
     assert shapes["positions_3d"] == (17, 3)
+    assert shapes["detected_2d"] == (17, 2)
+    assert shapes["confidence"] == (17,)
     assert shapes["length_ratio"] == (skeleton.num_groups,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "added"),
+    [
+        ({}, set()),
+        ({"noise": "gaussian"}, {"detected_2d", "confidence"}),
+        ({"noise": "mixture"}, {"detected_2d", "confidence"}),
+        ({"split": 0.02}, {"split"}),
+        ({"scores": True}, {"score_3d", "score_2d"}),
+        ({"min_score": 0.0}, {"score_3d", "score_2d"}),
+        ({"difficulty": True}, {"difficulty"}),
+        ({"difficulty_range": (1.0, 3.0)}, {"difficulty"}),
+    ],
+)
+def test_a_setting_brings_the_columns_that_it_needs(settings: dict, added: set[str]) -> None:
+    skeleton = load_skeleton()
+    always = {column.name for column in all_columns(skeleton) if not column.optional}
+    assert {column.name for column in columns_of(skeleton, ExportSettings(**settings))} == always | added
+
+
+def test_what_is_optional_is_typed_too() -> None:
+    """The columns that no option of ``full`` brings (DESIGN.md's table ends before them)."""
+    columns = {column.name: column for column in all_columns(load_skeleton()) if column.optional}
+    assert columns["detected_2d"].dtype == columns["confidence"].dtype == "<f4"
+    assert columns["split"].dtype == "<i1"
+    assert columns["split"].fill_value == -1, "neither of its values"
 
 
 def test_a_run_without_built_in_poses_names_none(make_run):
