@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from poseaug_gen.bones import bones_of, lengths_of
 from poseaug_gen.camera import mirror_intrinsics, project
@@ -44,6 +44,23 @@ class Labels:
     def strings(self) -> np.ndarray:
         """One string a row."""
         return np.array(self.names, dtype=str)[self.codes]
+
+    def held_out(self, share: float, seed: int = 0) -> Bool[np.ndarray, " rows"]:
+        """Rows of whole labels, drawn until they are about ``share`` of all; true: held out.
+
+        At least one label stays on each side; with one label alone nothing is held out.
+        """
+        counts = np.bincount(self.codes, minlength=len(self.names))
+        present = np.flatnonzero(counts)
+        wanted, held, rows = share * len(self.codes), [], 0
+        for code in np.random.default_rng(seed).permutation(present)[:-1]:
+            # A label that would overshoot by more than it fills is passed over for a smaller one.
+            if rows < wanted and rows + counts[code] <= 1.5 * wanted:
+                held.append(code)
+                rows += counts[code]
+        if share > 0 and not held and len(present) > 1:
+            held = [present[np.argmin(counts[present])]]
+        return np.isin(self.codes, held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +115,7 @@ class PoseSet:
 
         At least one subject stays in each half; with one subject alone nothing is held out.
         """
-        counts = np.bincount(self.subject.codes, minlength=len(self.subject.names))
-        present = np.flatnonzero(counts)
-        wanted, held, rows = share * len(self), [], 0
-        for code in np.random.default_rng(seed).permutation(present)[:-1]:
-            # A subject that would overshoot by more than it fills is passed over for a smaller one.
-            if rows < wanted and rows + counts[code] <= 1.5 * wanted:
-                held.append(code)
-                rows += counts[code]
-        if share > 0 and not held and len(present) > 1:
-            held = [present[np.argmin(counts[present])]]
-        out = np.isin(self.subject.codes, held)
+        out = self.subject.held_out(share, seed)
         return self.take(~out), self.take(out)
 
     def mirrored(self) -> PoseSet:
