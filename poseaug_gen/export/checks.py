@@ -17,6 +17,8 @@ from torch import Tensor
 
 from poseaug_gen.bones import bones_of, lengths_of
 from poseaug_gen.camera import project
+from poseaug_gen.config import ExportSettings, VisibilitySettings
+from poseaug_gen.export.schema import recorded_settings
 from poseaug_gen.models.augmentor import LENGTH_LIMIT
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.validity import Limits, faults
@@ -34,6 +36,7 @@ class Rules:
     """What a file's attributes say that its rows must keep to."""
 
     skeleton: Skeleton
+    settings: ExportSettings
     limits: Limits
     bone_min: Tensor  # (bones,) shortest and longest of each bone, or of its twin, in the source, metres
     bone_max: Tensor
@@ -41,14 +44,21 @@ class Rules:
 
     @classmethod
     def of(cls, skeleton: Skeleton, config: Mapping[str, Any], source: Mapping[str, Any]) -> Rules:
-        """From the ``config`` and ``source`` attributes. Raises KeyError or TypeError where they lack something."""
+        """From the ``config`` and ``source`` attributes.
+
+        Raises:
+            KeyError, TypeError: they lack something.
+            BadConfigError: the export's settings are none.
+        """
         visibility, lengths = config["train"]["visibility"], source["bone_length_m"]
-        limits = Limits(visibility["nearest"], visibility["farthest"], visibility["frame"])
+        settings = recorded_settings(config)
+        trained = VisibilitySettings(visibility["nearest"], visibility["farthest"], visibility["frame"])
+        limits = Limits.of_export(trained, settings)
         bone_min, bone_max = torch.tensor(lengths["min"]), torch.tensor(lengths["max"])
         # Left and right of an exported body are alike: as long as the mean of a subject's, which may differ.
         twin = torch.from_numpy(skeleton.mirror_bones)
         bone_min, bone_max = torch.minimum(bone_min, bone_min[twin]), torch.maximum(bone_max, bone_max[twin])
-        return cls(skeleton, limits, bone_min, bone_max, int(source["rows"]))
+        return cls(skeleton, settings, limits, bone_min, bone_max, int(source["rows"]))
 
 
 @torch.inference_mode()
@@ -56,7 +66,7 @@ def first_flaw(rows: Mapping[str, np.ndarray], rules: Rules) -> tuple[int, str] 
     """The first row of a block that fails a check, and why; None where all rows pass."""
     found: tuple[int, str] | None = None
     columns = {name: torch.from_numpy(values) for name, values in rows.items()}
-    for check in (not_finite, labels, cameras, geometry, bones, changes):
+    for check in (not_finite, empty, labels, cameras, detections, geometry, bones, changes, wishes):
         for bad, reason in check(columns, rules):
             if bad.any():
                 row = int(bad.nonzero()[0, 0])
@@ -72,6 +82,13 @@ def not_finite(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
             yield bad, lambda row, name=name: f"{name} holds a value that is not finite"  # type: ignore[misc]
 
 
+def empty(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
+    """A row that was never written reads as zeros."""
+    for name in ("positions_3d", "positions_2d"):
+        bad = (columns[name] == 0).flatten(1).all(1)
+        yield bad, lambda row, name=name: f"{name} is zero throughout"  # type: ignore[misc]
+
+
 def labels(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
     source, snapshot = columns["source_index"], columns["snapshot"]
     yield (
@@ -81,6 +98,9 @@ def labels(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
     yield snapshot < 0, lambda row: f"snapshot is {int(snapshot[row])}, which is no epoch"
     mirrored = columns["mirrored"]
     yield (mirrored < 0) | (mirrored > 1), lambda row: f"mirrored is {int(mirrored[row])}, and must be 0 or 1"
+    if "split" in columns:
+        split = columns["split"]
+        yield (split < 0) | (split > 1), lambda row: f"split is {int(split[row])}, and must be 0 or 1"
 
 
 def cameras(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
@@ -103,7 +123,26 @@ def cameras(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
             f"({pose[row, :, 2].min():.3g} to {pose[row, :, 2].max():.3g} m)"
         ),
     )
-    yield frame, lambda row: f"a joint is out of the frame (|x, y| up to {pose_2d[row].abs().max():.4g})"
+    low, high = limits.frame_range
+    yield (
+        frame,
+        lambda row: (
+            f"a joint is out of the frame, of which {low:g} to {high:g} may be used "
+            f"({pose_2d[row].min():.4g} to {pose_2d[row].max():.4g})"
+        ),
+    )
+
+
+def detections(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
+    """A detector's confidence is a share; where it puts a joint is its own affair."""
+    if "confidence" in columns:
+        confidence = columns["confidence"]
+        yield (
+            ~((confidence >= 0) & (confidence <= 1)).all(1),
+            lambda row: (
+                f"confidence is between {confidence[row].min():.4g} and {confidence[row].max():.4g}, allowed 0 to 1"
+            ),
+        )
 
 
 def geometry(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
@@ -159,4 +198,18 @@ def changes(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
         yield (
             ~(difficulty >= 0),
             lambda row: f"difficulty is {difficulty[row]:.4g}, and a ratio of errors is not negative",
+        )
+
+
+def wishes(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
+    """What the export was asked for: the writer compared the very numbers that the file holds."""
+    least, difficult = rules.settings.min_score, rules.settings.difficulty_range
+    if least is not None and "score_3d" in columns:
+        score = columns["score_3d"]
+        yield ~(score >= least), lambda row: f"score_3d is {score[row]:.6g}, and at least {least:g} was asked for"
+    if difficult is not None and "difficulty" in columns:
+        difficulty, (low, high) = columns["difficulty"], difficult
+        yield (
+            ~((difficulty >= low) & (difficulty <= high)),
+            lambda row: f"difficulty is {difficulty[row]:.6g}, and {low:g} to {high:g} was asked for",
         )

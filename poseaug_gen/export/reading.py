@@ -13,6 +13,7 @@ import h5py
 
 from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError, nearest
+from poseaug_gen.export.heaps import check_heaps
 from poseaug_gen.export.schema import SCHEMA_VERSION, all_columns
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
 
@@ -87,6 +88,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
         raise PoseAugError(f"{path}: missing; put it back, or {REMAKE}")
     try:
+        check_heaps(path, REMAKE)
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:

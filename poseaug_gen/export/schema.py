@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
@@ -121,13 +121,16 @@ def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str
 
 
 def recorded_settings(config: Mapping[str, Any]) -> ExportSettings:
-    """The export's settings in the ``config`` attribute; those that an older version did not know have their defaults.
+    """The export's settings in the ``config`` attribute, less what is told beside them.
+
+    Those that an older version did not know have their defaults.
 
     Raises:
         BadConfigError: they are not settings of an export.
         KeyError: there are none.
     """
-    return export_from_dict({name: value for name, value in config["export"].items() if name != "lenses"})
+    known = {setting.name for setting in fields(ExportSettings)}
+    return export_from_dict({name: value for name, value in config["export"].items() if name in known})
 
 
 def source_facts(run: RunFolder) -> dict[str, Any]:

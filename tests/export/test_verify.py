@@ -15,33 +15,57 @@ import pytest
 import torch
 
 from poseaug_gen.bones import with_lengths
+from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export import verify as verify_module
-from poseaug_gen.export.dataset import Summary
+from poseaug_gen.export.dataset import Summary, export
+from poseaug_gen.export.intact import column_digests
+from poseaug_gen.export.shard import attributes_digest
 from poseaug_gen.export.verify import verify
 from poseaug_gen.sources.canonical import write_poses
+from poseaug_gen.storage import sha256
 from poseaug_gen.training.run_folder import RunFolder
 
 ROW = 1234
 MakeExport = Callable[..., Summary]
 
 
+@pytest.fixture(scope="session")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, fake_run: RunFolder, learned_run: RunFolder, drawn_run: RunFolder
+) -> Path:
+    """A folder of exports that nobody may change."""
+    folder = tmp_path_factory.mktemp("whole")
+    every = {"scores": True, "difficulty": True}
+    export(learned_run, ExportSettings(n=3000, **every), folder / "plain" / "aug.h5")
+    export(drawn_run, ExportSettings(n=2500, **every), folder / "drawn" / "aug.h5")
+    export(fake_run, ExportSettings(n=3000, shard_rows=1000), folder / "sharded" / "aug.h5")
+    export(fake_run, ExportSettings(n=3000, shard_rows=1000, seed=1), folder / "other" / "aug.h5")
+    return folder
+
+
 @pytest.fixture
-def plain(make_export: MakeExport, learned_run: RunFolder) -> Path:
+def plain(whole: Path, tmp_path: Path) -> Path:
     """Rows that the augmentor made, all of them."""
-    return make_export("plain/aug.h5", run=learned_run, n=3000, scores=True, difficulty=True).path
+    return Path(shutil.copytree(whole / "plain", tmp_path / "plain")) / "aug.h5"
 
 
 @pytest.fixture
-def drawn(make_export: MakeExport, drawn_run: RunFolder) -> Path:
+def drawn(whole: Path, tmp_path: Path) -> Path:
     """Rows that it had no hand in."""
-    return make_export("drawn/aug.h5", run=drawn_run, n=2500, scores=True, difficulty=True).path
+    return Path(shutil.copytree(whole / "drawn", tmp_path / "drawn")) / "aug.h5"
 
 
 @pytest.fixture
-def sharded(make_export: MakeExport) -> Path:
+def sharded(whole: Path, tmp_path: Path) -> Path:
     """Three shards of 1,000 rows of both kinds."""
-    return make_export(n=3000, shard_rows=1000).path
+    return Path(shutil.copytree(whole / "sharded", tmp_path / "sharded")) / "aug.h5"
+
+
+@pytest.fixture
+def other(whole: Path, tmp_path: Path) -> Path:
+    """The same of another seed."""
+    return Path(shutil.copytree(whole / "other", tmp_path / "other")) / "aug.h5"
 
 
 def shard(sharded: Path, number: int) -> Path:
@@ -79,7 +103,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable, str]] = {
     "infinite 2D": ("positions_2d", lambda v: v * np.inf, "positions_2d.*finite"),
     "NaN score": ("score_2d", lambda v: np.nan, "score_2d.*finite"),
     "NaN rotation": ("rotation", lambda v: v * np.nan, "rotation.*finite"),
-    "zeros": ("positions_3d", lambda v: v * 0, "not the projection|depth"),
+    "zeros": ("positions_3d", lambda v: v * 0, "positions_3d is zero throughout"),
     "root elsewhere": ("translation", lambda v: v + np.float32(1e-3), "root .* translation"),
     "rotation too long": ("rotation", lambda v: v * 0 + np.float32(3.2), "rotation is .* rad"),
     "ratio too large": ("length_ratio", lambda v: v + np.float32(0.5), "length_ratio reaches"),
@@ -92,6 +116,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable, str]] = {
     "neither mirrored nor not": ("mirrored", lambda v: 2, "mirrored is 2"),
     "a hole": ("mirrored", lambda v: -1, "mirrored is -1"),
     "no image": ("image_size", lambda v: 0, "image_size"),
+    "2D zeros": ("positions_2d", lambda v: v * 0, "positions_2d is zero throughout"),
 }
 # What is wrong with a row only if no augmentor made it, or only if one did.
 BY_KIND = {
@@ -178,8 +203,19 @@ def test_a_consistent_but_impossible_row_is_found(move: Callable, reason: str, p
         verify(plain)
 
 
+def believe(path: Path) -> None:
+    """Have the manifest tell of the shards as they are now, so that only what is in them can tell."""
+    manifest = path.parent / "aug.shards" / "manifest.json"
+    known = json.loads(manifest.read_text())
+    for entry in known["shards"]:
+        file = manifest.with_name(entry["file"])
+        entry.update(bytes=file.stat().st_size, sha256=sha256(file))
+    manifest.write_text(json.dumps(known))
+
+
 def test_the_row_number_is_that_of_the_whole_export(sharded: Path) -> None:
     change(shard(sharded, 2), "angle_change", 5, lambda v: 9)
+    believe(sharded)
     with pytest.raises(PoseAugError, match=r"aug\.h5: row 2005 \(row 5 of aug-00002-of-00003\.h5\): angle_change"):
         verify(sharded)
 
@@ -195,7 +231,7 @@ def test_a_change_that_no_rule_forbids_is_found_by_its_hash(column: str, plain: 
     ("edit", "reason"),
     [
         (lambda file: file.__delitem__("rotation"), "'rotation' is missing"),
-        (lambda file: file.__delitem__("score_2d"), "a dataset was removed"),
+        (lambda file: file.__delitem__("score_2d"), "'score_2d' is missing, and its settings ask"),
         (lambda file: file.create_dataset("pose_2d", data=[1.0]), "unknown dataset 'pose_2d'; did you mean"),
         (lambda file: (file.__delitem__("snapshot"), file.create_dataset("snapshot", data=[1])), "'snapshot' is int64"),
         (lambda file: file.attrs.__setitem__("schema_version", 2), "schema 2 .* update"),
@@ -214,6 +250,173 @@ def test_a_changed_file_is_told(edit: Callable, reason: str, plain: Path) -> Non
         edit(file)
     with pytest.raises(PoseAugError, match=reason):
         verify(plain)
+
+
+# --- what was asked for ----------------------------------------------------------------------------------------
+
+
+def as_if_asked(path: Path, columns: dict[str, np.ndarray], **settings: object) -> None:
+    """Give a file the settings, columns and digests that it would have, had the settings been asked for."""
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["config"])
+        config["export"].update(settings)
+        file.attrs["config"] = json.dumps(config)
+        for name, values in columns.items():
+            file.create_dataset(name, data=values)
+        attributes = {name: value for name, value in file.attrs.items() if name != "digests"}
+        digests = {"columns": column_digests(file), "attributes": attributes_digest(attributes)}
+        file.attrs["digests"] = json.dumps(digests)
+
+
+@pytest.fixture
+def wished(plain: Path) -> Path:
+    """Rows that grant every wish, to a hair, and have every column."""
+    rng = np.random.default_rng(0)
+    with h5py.File(plain) as file:
+        pose, pose_2d = file["positions_3d"][:], file["positions_2d"][:]
+        score, difficulty = file["score_3d"][:], file["difficulty"][:]
+    columns = {
+        "detected_2d": pose_2d + rng.normal(0, 0.01, pose_2d.shape).astype(np.float32),
+        "confidence": rng.integers(2, size=pose_2d.shape[:2]).astype(np.float32),
+        "split": rng.integers(2, size=len(pose_2d)).astype(np.int8),
+    }
+    ends = {
+        "frame": pose_2d,  # of a square image
+        "depth": pose[..., 2],
+        "difficulty_range": difficulty,
+    }
+    wishes = {name: [float(values.min()), float(values.max())] for name, values in ends.items()}
+    as_if_asked(plain, columns, **wishes, min_score=float(score.min()), noise="gaussian", split=0.5)
+    return plain
+
+
+def test_an_export_with_every_wish_and_column_passes(wished: Path) -> None:
+    assert verify(wished).rows == 3000
+
+
+def moved(wished: Path, name: str, end: int, by: float) -> None:
+    """Ask for a little more than the rows grant: one row, of which a number is the first or the last, fails."""
+    with h5py.File(wished) as file:
+        ends = json.loads(file.attrs["config"])["export"][name]
+    asked = ends + by if name == "min_score" else [value + by * (place == end) for place, value in enumerate(ends)]
+    as_if_asked(wished, {}, **{name: asked})
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "by", "column", "reason"),
+    [
+        ("frame", 0, 1e-5, "positions_2d", "out of the frame, of which"),
+        ("frame", 1, -1e-5, "positions_2d", "out of the frame, of which"),
+        ("depth", 0, 1e-4, "positions_3d", "depth is outside"),
+        ("depth", 1, -1e-4, "positions_3d", "depth is outside"),
+        ("difficulty_range", 0, 1e-5, "difficulty", "difficulty is .* was asked for"),
+        ("difficulty_range", 1, -1e-3, "difficulty", "difficulty is .* was asked for"),
+        ("min_score", 0, 1e-5, "score_3d", "score_3d is .* at least"),
+    ],
+)
+def test_a_row_that_does_not_grant_a_wish_is_found(
+    name: str, end: int, by: float, column: str, reason: str, wished: Path
+) -> None:
+    with h5py.File(wished) as file:
+        values = file[column][:].reshape(3000, -1)
+    values = values[:, 2::3] if column == "positions_3d" else values
+    row = int((values.max(1) if end else -values.min(1)).argmax())
+    moved(wished, name, end, by)
+    with pytest.raises(PoseAugError, match=rf"aug\.h5: row {row}: .*{reason}"):
+        verify(wished)
+
+
+@pytest.mark.parametrize(
+    ("column", "how", "reason"),
+    [
+        ("detected_2d", lambda v: v * np.nan, "detected_2d holds a value that is not finite"),
+        ("detected_2d", lambda v: v + np.float32(1), None),
+        ("confidence", lambda v: v * np.nan, "confidence holds a value that is not finite"),
+        ("confidence", lambda v: v + np.float32(1.5), "confidence is between 1.5 and 2.5, allowed 0 to 1"),
+        ("confidence", lambda v: v - np.float32(1e-3), "confidence is between -0.001"),
+        ("split", lambda v: 2, "split is 2, and must be 0 or 1"),
+        ("split", lambda v: -1, "split is -1"),
+    ],
+)
+def test_a_bad_row_of_an_optional_column_is_found(column: str, how: Callable, reason: str | None, wished: Path) -> None:
+    change(wished, column, ROW, how)
+    expected = f"the bytes of '{column}'" if reason is None else f"row {ROW}: {reason}"
+    with pytest.raises(PoseAugError, match=rf"aug\.h5: {expected}"):
+        verify(wished)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"noise": "mixture"}, "'confidence' is missing, and its settings ask for it"),
+        ({"split": 0.1}, "'split' is missing, and its settings ask for it"),
+        ({"difficulty": False}, "'difficulty' is there, and no setting asks for it"),
+        ({"n": 0}, "'config' is damaged .export.n = 0 must be"),
+    ],
+)
+def test_columns_are_those_that_the_settings_ask_for(settings: dict, reason: str, plain: Path) -> None:
+    as_if_asked(plain, {}, **settings)
+    with pytest.raises(PoseAugError, match=reason):
+        verify(plain)
+
+
+def test_settings_that_a_later_version_tells_beside_ours_do_no_harm(plain: Path) -> None:
+    as_if_asked(plain, {}, told_by_a_later_version=3)
+    verify(plain)
+
+
+@pytest.mark.parametrize(
+    ("more", "passes"),
+    [({"score": 5, "not_chosen": 7}, True), ({"score": 5, "not_chosen": 8}, False), ({"score": -1, "x": 13}, False)],
+)
+def test_whatever_causes_there_are_add_up(more: dict[str, int], passes: bool, plain: Path) -> None:
+    with h5py.File(plain, "r+") as file:
+        redrawn = json.loads(file.attrs["redrawn"])
+        file.attrs["redrawn"] = json.dumps({**redrawn, "candidates": redrawn["candidates"] + 12, **more})
+    as_if_asked(plain, {})
+    if passes:
+        assert verify(plain).redrawn["not_chosen"] == 7
+    else:
+        with pytest.raises(PoseAugError, match="candidates are not its rows"):
+            verify(plain)
+
+
+# --- rows that stand twice -------------------------------------------------------------------------------------
+
+
+def copy_row(path: Path, row: int, to: int) -> None:
+    """Write a row again in another's place, digests and all."""
+    with h5py.File(path, "r+") as file:
+        for dataset in file.values():
+            dataset[to] = dataset[row]
+    as_if_asked(path, {})
+
+
+def test_a_row_that_stands_twice_is_named_with_its_twin(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_row(plain, 2900, 2950)
+    copy_row(plain, 17, 2000)
+    with pytest.raises(PoseAugError, match=r"aug\.h5: row 2000: has the very pose of row 17; make"):
+        verify(plain)
+    monkeypatch.setattr(verify_module, "BLOCK_ROWS", 700)
+    with pytest.raises(PoseAugError, match=r"row 2000: has the very pose of row 17"):
+        verify(plain)
+
+
+def test_in_a_shard_both_have_the_numbers_of_the_whole_export(sharded: Path) -> None:
+    copy_row(shard(sharded, 1), 3, 500)
+    believe(sharded)
+    with pytest.raises(PoseAugError, match=r"row 1500 \(row 500 of aug-00001-.*\): has the very pose of row 1003"):
+        verify(sharded)
+
+
+def test_a_shard_that_stands_twice_is_named(sharded: Path) -> None:
+    shutil.copy(shard(sharded, 0), shard(sharded, 2))
+    with h5py.File(shard(sharded, 2), "r+") as file:
+        file.attrs["shard"] = 2
+    as_if_asked(shard(sharded, 2), {})
+    believe(sharded)
+    with pytest.raises(PoseAugError, match=r"aug-00002-of-00003\.h5: has the very rows of aug-00000-of-00003\.h5"):
+        verify(sharded)
 
 
 # --- shards -------------------------------------------------------------------------------------------------
@@ -250,11 +453,16 @@ def test_swapped_shards_are_named(sharded: Path) -> None:
     shutil.move(spare, shard(sharded, 2))
     with pytest.raises(PoseAugError, match=r"aug-00000-of-00003\.h5: is shard 2, not 0"):
         verify(sharded)
+    believe(sharded)
+    with pytest.raises(PoseAugError, match=r"aug-00000-of-00003\.h5: is shard 2, not 0"):
+        verify(sharded)
 
 
-def test_a_shard_of_another_export_is_named(sharded: Path, make_export: MakeExport) -> None:
-    other = make_export("other/aug.h5", n=3000, shard_rows=1000, seed=1).path
+def test_a_shard_of_another_export_is_named(sharded: Path, other: Path) -> None:
     shutil.copy(shard(other, 1), shard(sharded, 1))
+    with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5: truncated, damaged or of another export"):
+        verify(sharded)
+    believe(sharded)
     with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5: is of another export"):
         verify(sharded)
 
@@ -270,7 +478,7 @@ def test_a_shard_made_again_from_other_rows_is_named(sharded: Path) -> None:
         new.attrs.update(old.attrs)
     copy.replace(path)
     verify(path)
-    with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5: its SHA-256"):
+    with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5: .* bytes, and its manifest says"):
         verify(sharded)
 
 
@@ -301,8 +509,7 @@ def test_an_index_that_maps_other_rows_is_told(sharded: Path) -> None:
         verify(sharded)
 
 
-def test_an_index_of_another_export_is_told(sharded: Path, make_export: MakeExport) -> None:
-    other = make_export("other/aug.h5", n=3000, shard_rows=1000, seed=1).path
+def test_an_index_of_another_export_is_told(sharded: Path, other: Path) -> None:
     shutil.copy(other, sharded)
     with pytest.raises(PoseAugError, match=r"aug-00000-of-00003\.h5: its attribute 'config'"):
         verify(sharded)
