@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from poseaug_gen.bones import root_relative
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.dataset import Layout
-from poseaug_gen.export.reading import Found, check_form, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.intact import intact
+from poseaug_gen.export.reading import Found, Part, check_form, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.rows import Rows, Sampler
 from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes, settings_hash, to_json
 from poseaug_gen.skeleton import Skeleton
@@ -48,19 +50,25 @@ def made_key(run: RunFolder, settings: ExportSettings) -> dict[str, Any]:
 def read_pool(found: Found, rows: int) -> Pool:
     """Pairs of an export's files: all of them, or where ``rows`` is fewer, chunks drawn from the whole of it.
 
+    The files that they are in are read whole first: not a bit of them may have changed.
+
     Raises:
-        PoseAugError: a file is missing or damaged, or a pair is not finite.
+        PoseAugError: a file is missing, damaged or not this export's, or a pair is not finite.
     """
     rows = min(rows, found.rows)
-    return _filled(_chunks(found, rows), rows, skeleton_in(found), str(found.path))
+    chunks = _drawn_chunks(found, rows)
+    intact(replace(found, parts=tuple(part for part in found.parts if part in chunks)), hashes=True)
+    intact(found)  # the others at a glance: what was drawn depends on their rows too
+    return _filled(_read(chunks, skeleton_in(found)), rows, skeleton_in(found), str(found.path))
 
 
 def read_key(found: Found, rows: int) -> dict[str, Any]:
     """What those pairs depend on; a file's attributes tell, as they hold the hashes of its columns.
 
     Raises:
-        PoseAugError: a file is missing or damaged.
+        PoseAugError: a file is missing, damaged or not this export's.
     """
+    intact(found)
     attributes = []
     for part in found.parts:
         with opened(part.path) as file:
@@ -82,23 +90,28 @@ def source_hash_in(found: Found) -> str | None:
         return parsed(read_attributes(file, first), "run", first).get("source_sha256")
 
 
-def _chunks(found: Found, rows: int) -> Iterator[Rows]:
-    """Whole chunks that hold at least ``rows`` rows between them, in the order of the file.
+def _drawn_chunks(found: Found, rows: int) -> dict[Part, list[int]]:
+    """Whole chunks that hold at least ``rows`` rows between them: where they start, of each file that has some.
 
     Drawn at random, as an export may be in an order that means something; the same ones each time.
     """
-    skeleton = skeleton_in(found)
     starts = [(part, at) for part in found.parts for at in range(0, part.rows, CHUNK_ROWS)]
     order = np.random.default_rng(0).permutation(len(starts))
     sizes = np.array([min(CHUNK_ROWS, part.rows - at) for part, at in starts])[order]
-    chosen = np.sort(order[: np.searchsorted(sizes.cumsum(), rows) + 1])
-    for part in found.parts:
+    drawn: dict[Part, list[int]] = {}
+    for number in np.sort(order[: np.searchsorted(sizes.cumsum(), rows) + 1]):
+        part, at = starts[number]
+        drawn.setdefault(part, []).append(at)
+    return drawn
+
+
+def _read(chunks: Mapping[Part, Sequence[int]], skeleton: Skeleton) -> Iterator[Rows]:
+    """Those chunks, in the order of the export."""
+    for part, starts in chunks.items():
         with opened(part.path) as file:
             check_form(file, part.path, skeleton, part.rows)
-            for number in chosen:
-                owner, at = starts[number]
-                if owner is part:
-                    yield {name: file[name][at : at + CHUNK_ROWS] for name in ("positions_3d", "positions_2d")}
+            for at in starts:
+                yield {name: file[name][at : at + CHUNK_ROWS] for name in ("positions_3d", "positions_2d")}
 
 
 def _filled(blocks: Iterator[Rows], rows: int, skeleton: Skeleton, where: str) -> Pool:

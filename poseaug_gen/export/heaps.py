@@ -1,8 +1,8 @@
 """Damage over which HDF5 would never return, found before it opens a file.
 
 The text of an attribute lies in a "global heap collection" (HDF5 File Format Specification, III.E), behind its length.
-Where a flipped bit makes a length lead out of its collection, HDF5 1.14.6 walks in a circle for ever, out of reach of
-Python's signals and exceptions.
+HDF5 1.14.6 goes from one to the next by these lengths. Where a flipped bit leads it to what is none and reads as zero,
+it stays there for ever, out of reach of Python's signals and exceptions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from poseaug_gen.errors import PoseAugError
 
-# "GCOL", version 1 and three zeros, at a multiple of eight: eight bytes that rows do not have by chance.
+# "GCOL", version 1 and three zeros: eight bytes that rows do not have by chance.
 _SIGNATURE = b"GCOL\x01\x00\x00\x00"
 _HEADER = 16  # bytes of a collection's and of each object's header, whose last eight tell the length
 _ENDS = 8 << 20  # bytes at either end of a file that are looked through: attributes lie before and after the rows
@@ -37,7 +37,7 @@ def check_heaps(path: Path, mend: str) -> None:
             for start, stop in ends:
                 at = data.find(_SIGNATURE, start, stop)
                 while at >= 0:
-                    if at % 8 == 0 and not _whole(data, at):
+                    if not _whole(data, at):
                         raise PoseAugError(f"{path}: truncated or damaged (at byte {at:,}, in an attribute); {mend}")
                     at = data.find(_SIGNATURE, at + 1, stop)
 
@@ -54,7 +54,7 @@ def _whole(data: mmap.mmap, at: int) -> bool:
         return False
     while place + _HEADER <= end:
         index, length = number(place, 2), number(place + 8, 8)
-        if index == 0:  # what is left of the collection
-            return True
+        if index == 0:  # what is left of the collection, whose length counts its header
+            return place + length == end
         place += _HEADER + -(-length // 8) * 8
     return place <= end

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.export.intact import intact
 from poseaug_gen.export.reading import MANIFEST, Found, check_form, find, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.rows import Rows
 from poseaug_gen.export.schema import CHUNK_ROWS, all_columns, source_facts
@@ -75,7 +76,12 @@ def _is_export(path: Path) -> bool:
 
 
 def describe_export(found: Found) -> Description:
-    """Rows, columns, where they come from, and how the poses lie in depth and frame (a sample)."""
+    """Rows, columns, where they come from, and how the poses lie in depth and frame (a sample).
+
+    Raises:
+        PoseAugError: a file is missing, truncated or not this export's, or the sample is not finite.
+    """
+    intact(found)
     first = found.index or found.parts[0].path
     with opened(first) as file:
         attributes = read_attributes(file, first)
@@ -97,7 +103,7 @@ def describe_export(found: Found) -> Description:
         "kind": "export",
         "rows": found.rows,
         "files": [str(part.path) for part in found.parts],
-        "bytes": sum(part.path.stat().st_size for part in found.parts if part.path.exists()),
+        "bytes": sum(part.path.stat().st_size for part in found.parts),
         "skeleton": skeleton_summary(skeleton),
         "columns": columns,
         "seed": attributes["seed"],

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.evaluation.exported import made_key, made_pool, read_key, read_pool, skeleton_in, source_hash_in
@@ -72,9 +73,50 @@ def test_code_that_makes_other_pairs_of_the_same_settings_has_another_key(run, m
     assert after["export"] == before["export"]
 
 
-def test_a_pair_that_is_not_finite_is_no_training_data(run, tmp_path):
+def test_pairs_that_were_changed_are_no_training_data(run, tmp_path):
     found = exported(run, tmp_path / "aug.h5", n=50)
     with h5py.File(tmp_path / "aug.h5", "r+") as file:
         file["positions_3d"][7, 3] = np.nan
-    with pytest.raises(PoseAugError, match=r"aug\.h5: has pairs that are not finite; poseaug-gen verify"):
+    with pytest.raises(PoseAugError, match=r"aug\.h5: the bytes of 'positions_3d' are not those that were written"):
         read_pool(found, 50)
+
+
+def test_a_pair_that_is_not_finite_is_no_training_data(run, monkeypatch):
+    real = Sampler.blocks
+
+    def broken(self, shard, rows):
+        for block, tally in real(self, shard, rows):
+            yield block | {"positions_3d": block["positions_3d"] * np.float32(np.nan)}, tally
+
+    monkeypatch.setattr(Sampler, "blocks", broken)
+    with pytest.raises(PoseAugError, match=r"has pairs that are not finite; poseaug-gen verify"):
+        made_pool(run, ExportSettings(n=50))
+
+
+def test_a_missing_or_a_flipped_shard_is_named_and_read_by_nobody(run, tmp_path):
+    found = exported(run, tmp_path / "aug.h5", n=90, shard_rows=30)
+    path = found.parts[1].path
+    data = path.read_bytes()
+    path.unlink()
+    for read in (read_pool, read_key):
+        with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5: missing"):
+            read(found, 90)
+    for place in range(0, len(data), len(data) // 9):
+        flipped = bytearray(data)
+        flipped[place] ^= 0x04
+        path.write_bytes(flipped)
+        with pytest.raises(PoseAugError, match=r"aug-00001-of-00003\.h5"):
+            read_pool(found, 90)
+    path.write_bytes(data)
+    assert len(read_pool(found, 90)) == 90
+
+
+def test_files_that_no_pair_is_read_of_are_not_read_whole(run, tmp_path, monkeypatch):
+    """An export may be of terabytes, and a million pairs of it enough."""
+    monkeypatch.setattr("poseaug_gen.evaluation.exported.CHUNK_ROWS", 10)
+    found = exported(run, tmp_path / "aug.h5", n=200, shard_rows=20)
+    seen = []
+    real = storage.sha256
+    monkeypatch.setattr(storage, "sha256", lambda path: seen.append(path) or real(path))
+    assert len(read_pool(found, 15)) == 15
+    assert 1 <= len(seen) <= 2
