@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from poseaug_gen.layout import mapped
 from poseaug_gen.skeleton import Skeleton
 
 EPSILON = 1e-8  # metres: far under any bone, over the smallest float32 square root that keeps its gradient
@@ -32,13 +33,21 @@ def bones_of(pose: Float[Tensor, "*batch joints 3"], skeleton: Skeleton) -> Floa
 
 def pose_of(bones: Float[Tensor, "*batch bones 3"], skeleton: Skeleton) -> Float[Tensor, "*batch joints 3"]:
     """The root-relative pose that has these bones: the inverse of :func:`bones_of` but for the root's place."""
-    chain = constant(skeleton, "chain_matrix", bones.device, bones.dtype)
-    return torch.einsum("jb,...bc->...jc", chain, bones)
+    return mapped(bones.flatten(-2), chain_of(skeleton, bones.device, bones.dtype)).unflatten(-1, (-1, 3))
+
+
+@lru_cache(maxsize=256)
+def chain_of(skeleton: Skeleton, device: torch.device, dtype: torch.dtype) -> Float[Tensor, "bones_3 joints_3"]:
+    """The chain matrix for all three coordinates of a flat pose, so that one matrix product makes it."""
+    with torch.inference_mode(False):
+        chain = constant(skeleton, "chain_matrix", device, dtype).T.contiguous()
+        return torch.kron(chain, torch.eye(3, dtype=dtype, device=device))
 
 
 def lengths_of(bones: Float[Tensor, "*batch bones 3"]) -> Float[Tensor, "*batch bones"]:
     """Bone lengths in metres; the gradient is finite at a bone of length zero."""
-    return bones.square().sum(-1).clamp_min(EPSILON**2).sqrt()
+    x, y, z = bones.unbind(-1)  # a sum over so short an axis would cost ten times as much
+    return (x.square() + y.square() + z.square()).clamp_min(EPSILON**2).sqrt()
 
 
 def directions_of(bones: Float[Tensor, "*batch bones 3"]) -> Float[Tensor, "*batch bones 3"]:
@@ -57,6 +66,14 @@ def with_lengths(
     """The same posture, at the same root, on a body with these bone lengths (metres)."""
     directions = directions_of(bones_of(pose, skeleton))
     return pose_of(directions * lengths[..., None], skeleton) + pose[..., :1, :]
+
+
+def scaled(
+    lengths: Float[Tensor, "rows bones"], ratio: Float[Tensor, "rows groups"], skeleton: Skeleton
+) -> Float[Tensor, "rows bones"]:
+    """Bone lengths, each changed by its group's ratio: ``length (1 + ratio)``."""
+    group = constant(skeleton, "group_of_bone", ratio.device, torch.int64)
+    return lengths * (1 + ratio.T.index_select(0, group).T)
 
 
 def gram(bones: Float[Tensor, "*batch bones 3"]) -> Float[Tensor, "*batch bones bones"]:

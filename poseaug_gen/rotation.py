@@ -17,6 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torchgeometry.core.conversions import angle_axis_to_rotation_matrix
 
+from poseaug_gen.layout import stacked
+
 SMALL_ANGLE = 0.25  # radians: five terms of the series leave 0.25^10 / 11! = 2e-14
 
 
@@ -29,6 +31,35 @@ def rotation_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 
     near = _rotation_matrix_series(torch.where(small, vector, torch.zeros_like(vector)))
     far = angle_axis_to_rotation_matrix(torch.where(small, torch.ones_like(vector), vector))[:, :3, :3]
     return torch.where(small[..., None], near, far).reshape(*batch, 3, 3)
+
+
+def rotate(matrix: Float[Tensor, "rows 3 3"], vectors: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 3"]:
+    """Each row's vectors turned by its rotation: ``matrix @ vector``.
+
+    Written out, as a batched product of matrices so small costs several times as much.
+    """
+    x, y, z = (vectors[..., axis, None] for axis in range(3))
+    turned = matrix[:, None, :, 0] * x
+    turned = (
+        turned.addcmul_(matrix[:, None, :, 1], y) if not turned.requires_grad else turned + matrix[:, None, :, 1] * y
+    )
+    return turned + matrix[:, None, :, 2] * z
+
+
+def product(first: Float[Tensor, "rows 3 3"], second: Float[Tensor, "rows 3 3"]) -> Float[Tensor, "rows 3 3"]:
+    """``first @ second``, written out as :func:`rotate` is."""
+    return rotate(first, second.mT).mT
+
+
+def about(axis: int, angle: Float[Tensor, " rows"]) -> Float[Tensor, "rows 3 3"]:
+    """The rotation about one of the axes x, y, z (0, 1, 2) by an angle in radians; rows innermost."""
+    one, zero = torch.ones_like(angle), torch.zeros_like(angle)
+    cosine, sine = angle.cos(), angle.sin()
+    entries = [one if row == column == axis else zero for row in range(3) for column in range(3)]
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    entries[4 * first] = entries[4 * second] = cosine
+    entries[3 * second + first], entries[3 * first + second] = sine, -sine
+    return stacked(entries, 3, 3)
 
 
 def _rotation_matrix_series(vector: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3 3"]:

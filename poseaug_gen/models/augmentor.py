@@ -15,8 +15,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from poseaug_gen.bones import bones_of, constant, directions_of, lengths_of, pose_of, root_relative
+from poseaug_gen.bones import bones_of, constant, directions_of, lengths_of, pose_of, root_relative, scaled
 from poseaug_gen.camera import project
+from poseaug_gen.layout import stacked
 from poseaug_gen.models.grouped import grouped_linear
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton
@@ -151,18 +152,14 @@ def compose(
     lengths, directions = lengths_of(bones), directions_of(bones)
 
     turned = turn_bones(directions, angle_out.unflatten(-1, (-1, 3)), skeleton)
-    angle_change = 1 - (turned * directions).sum(-1)
     pose_ba = pose_of(turned * lengths[..., None], skeleton) + root
-
     ratio = length_ratios(length_out, skeleton)
-    scale = 1 + ratio.index_select(-1, constant(skeleton, "group_of_bone", pose.device, torch.int64))
-    relative_bl = pose_of(turned * (lengths * scale)[..., None], skeleton)
-
-    vector = HALF_TURN * torch.tanh(rotation_out)
-    translation = torch.cat([translation_out[:, :2], translation_out[:, 2:].square()], -1)
+    relative_bl = pose_of(turned * scaled(lengths, ratio, skeleton)[..., None], skeleton)
+    vector, translation = rigid_transform(rotation_out, translation_out)
     pose_rt = relative_bl @ rotation_matrix(vector).transpose(-1, -2) + translation[:, None]
     pose_2d = project(pose_rt, intrinsics)
-    return Augmented(pose_ba, angle_change, relative_bl + root, ratio, vector, translation, pose_rt, pose_2d)
+    change = angle_change(directions, turned)
+    return Augmented(pose_ba, change, relative_bl + root, ratio, vector, translation, pose_rt, pose_2d)
 
 
 def turn_bones(
@@ -176,3 +173,19 @@ def turn_bones(
 def length_ratios(out: Float[Tensor, "batch groups"], skeleton: Skeleton) -> Float[Tensor, "batch groups"]:
     """``0.2 tanh(out)`` for each length group, 0 for the one that would trade size for depth (eq. 5)."""
     return LENGTH_LIMIT * torch.tanh(out) * constant(skeleton, "scalable_groups", out.device, out.dtype)
+
+
+def angle_change(
+    before: Float[Tensor, "batch bones 3"], after: Float[Tensor, "batch bones 3"]
+) -> Float[Tensor, "batch bones"]:
+    """``1 - cos`` between unit bone vectors."""
+    (x, y, z), (u, v, w) = before.unbind(-1), after.unbind(-1)
+    return 1 - (x * u + y * v + z * w)
+
+
+def rigid_transform(
+    rotation_out: Float[Tensor, "batch 3"], translation_out: Float[Tensor, "batch 3"]
+) -> tuple[Float[Tensor, "batch 3"], Float[Tensor, "batch 3"]]:
+    """The rotation vector (radians) and the new root (metres) that the networks ask for (eq. 6)."""
+    right, down, forward = translation_out.unbind(-1)
+    return HALF_TURN * torch.tanh(rotation_out), stacked([right, down, forward.square()])
