@@ -18,9 +18,12 @@ from torch import Tensor
 
 from poseaug_gen.camera import INTRINSICS
 from poseaug_gen.config import ViewSettings
-from poseaug_gen.rotation import rotation_matrix
+from poseaug_gen.coverage.chance import normals, uniforms
+from poseaug_gen.layout import rows_last, stacked
+from poseaug_gen.rotation import about, product, rotate
 
 STANDING = 1.7  # metres: the person for whom a lens is chosen
+UNIFORM_DRAWS, NORMAL_DRAWS = 10, 6  # numbers that a view leaves to chance
 CENTRE_SPREAD = 0.02  # of a principal point, half widths: Human3.6M's lie 0.003 to 0.04 off the middle
 
 
@@ -50,40 +53,40 @@ def draw_views(
     The person stands on the floor (or on something, or jumps), faces anywhere and is up to ``settings.wander`` from
     where the camera looks. Whether all of it is in the frame is for the caller to test.
     """
-    rows = len(level)
+    rows, device = len(level), level.device
+    # All chance at once: a call for each number costs more than the numbers.
+    chance = iter(uniforms(random, UNIFORM_DRAWS, rows, device=device))
+    deviation = iter(normals(random, NORMAL_DRAWS, rows, device=device))
 
     def uniform(low: float, high: float) -> Tensor:
-        return torch.from_numpy(random.uniform(low, high, rows)).to(level)
+        return next(chance).mul_(high - low).add_(low)
 
     def normal(spread: float) -> Tensor:
-        return torch.from_numpy(random.normal(0.0, spread, rows)).to(level)
+        return next(deviation).mul_(spread)
 
-    zero = torch.zeros(rows).to(level)
     leans_towards, lean = uniform(0.0, 2 * math.pi), normal(math.radians(settings.lean))
-    leaning = rotation_matrix(torch.stack([lean * leans_towards.cos(), zero, lean * leans_towards.sin()], -1))
-    turning = rotation_matrix(torch.stack([zero, uniform(-math.pi, math.pi), zero], -1))
-    standing = turning @ leaning
+    leaning = about(1, leans_towards)
+    leaning = product(product(leaning, about(0, lean)), leaning.mT)
+    standing = product(about(1, uniform(-math.pi, math.pi)), leaning)
 
-    sole = (level @ standing.transpose(-1, -2))[..., 1].amax(1)  # the lowest joint, under the root
+    (right, down, forward), (x, y, z) = standing[:, 1, :, None].unbind(1), level.unbind(-1)
+    sole = (right * x + down * y + forward * z).amax(1)  # how far the lowest joint is under the root
     raised = uniform(0.0, 1.0) < settings.raised
     lift = torch.where(raised, uniform(0.0, settings.raised_height), settings.sole + normal(settings.sole_spread))
     away, round_about = settings.wander * uniform(0.0, 1.0).sqrt(), uniform(0.0, 2 * math.pi)
-    root = torch.stack([away * round_about.cos(), -sole - lift, away * round_about.sin()], -1)
+    root = away * round_about.cos(), -sole - lift, away * round_about.sin()
 
     distance = uniform(math.log(settings.nearest), math.log(settings.farthest)).exp()
     height, aim = uniform(settings.lowest, settings.highest), settings.aim + normal(settings.aim_spread)
-    camera = torch.stack([zero, -height, -distance], -1)
-    tilting = rotation_matrix(torch.stack([torch.atan2(height - aim, distance), zero, zero], -1))
-    rolling = rotation_matrix(torch.stack([zero, zero, normal(math.radians(settings.roll))], -1))
-    looking = rolling @ tilting
+    looking = product(about(2, normal(math.radians(settings.roll))), about(0, torch.atan2(height - aim, distance)))
 
-    translation = (looking @ (root - camera)[..., None])[..., 0]
+    from_camera = stacked([root[0], root[1] + height, root[2] + distance])
+    translation = rotate(looking, from_camera[:, None])[:, 0]
     sight = (distance.square() + (height - aim).square()).sqrt()
     focal = 2 * uniform(settings.fills_least, settings.fills_most) * sight / STANDING  # a frame is 2 half widths wide
-    own = torch.from_numpy(random.integers(len(lenses.intrinsics), size=rows)).to(level.device)
-    drawn = torch.zeros(rows, len(INTRINSICS)).to(level)
-    drawn[:, 0] = drawn[:, 1] = focal
-    drawn[:, 2], drawn[:, 3] = normal(CENTRE_SPREAD), normal(CENTRE_SPREAD)
+    own = torch.from_numpy(random.integers(len(lenses.intrinsics), size=rows)).to(device)
+    centre, none = (normal(CENTRE_SPREAD), normal(CENTRE_SPREAD)), torch.zeros_like(focal)
+    drawn = stacked([focal, focal, *centre, *[none] * (len(INTRINSICS) - 4)])
     keeps = (uniform(0.0, 1.0) < settings.own_lens)[:, None]
-    intrinsics = torch.where(keeps, lenses.intrinsics[own], drawn)
-    return Views(looking @ standing, translation, intrinsics, lenses.image_size[own])
+    intrinsics = torch.where(keeps, rows_last(lenses.intrinsics.index_select(0, own)), drawn)
+    return Views(product(looking, standing), translation, intrinsics, lenses.image_size.index_select(0, own))

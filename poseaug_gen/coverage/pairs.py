@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from poseaug_gen.bones import bones_of, constant, lengths_of, root_relative, with_lengths
+from poseaug_gen.bones import pose_of, scaled
 from poseaug_gen.camera import project
 from poseaug_gen.config import ViewSettings
 from poseaug_gen.coverage.cameras import draw_views
 from poseaug_gen.coverage.postures import Drawn, PosturePool
+from poseaug_gen.rotation import product, rotate
 
 
 @dataclass
@@ -30,11 +30,12 @@ class DrawnPairs:
 
 def draw_pairs(posture: Drawn, pool: PosturePool, views: ViewSettings, random: np.random.Generator) -> DrawnPairs:
     """A body and a camera for each posture."""
-    ratio = pool.draw_spread(len(posture.pose), random)
-    group = constant(pool.skeleton, "group_of_bone", ratio.device, torch.int64)
-    lengths = lengths_of(bones_of(posture.pose, pool.skeleton)) * (1 + ratio[:, group])
-    body = root_relative(with_lengths(posture.pose, lengths, pool.skeleton))
-    seen = draw_views(body @ posture.level.transpose(-1, -2), pool.lenses, views, random)
-    rotation = seen.rotation @ posture.level
-    pose = body @ rotation.transpose(-1, -2) + seen.translation[:, None]
-    return DrawnPairs(pose, project(pose, seen.intrinsics), seen.intrinsics, seen.image_size, rotation, ratio)
+    skeleton = pool.skeleton
+    ratio = pool.draw_spread(len(posture), random)
+    lengths = scaled(posture.lengths, ratio, skeleton)
+    level = posture.level
+    body = pose_of(rotate(level, posture.directions * lengths[..., None]), skeleton)
+    seen = draw_views(body, pool.lenses, views, random)
+    pose = rotate(seen.rotation, body) + seen.translation[:, None]
+    pose_2d = project(pose, seen.intrinsics)
+    return DrawnPairs(pose, pose_2d, seen.intrinsics, seen.image_size, product(seen.rotation, level), ratio)

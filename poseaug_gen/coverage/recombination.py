@@ -8,6 +8,7 @@ training data", CVPR 2020). A limb is turned with the trunk it hangs from, so it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from poseaug_gen.bones import bones_of, directions_of
+from poseaug_gen.layout import rows_last
+from poseaug_gen.rotation import rotate
 from poseaug_gen.skeleton import Skeleton
 
 
@@ -74,23 +77,40 @@ class Recombination:
     def __init__(self, pose: Float[Tensor, "postures joints 3"], skeleton: Skeleton) -> None:
         self.skeleton = skeleton
         self.limbs = limbs_of(skeleton)
-        self.directions = directions_of(bones_of(pose, skeleton))
+        self.directions = directions_of(bones_of(pose, skeleton)).contiguous()
         self.facing = [_facing(self.directions[:, list(limbs.holds)]) for limbs in self.limbs]
+        # What a donor gives, in one row of memory: its limbs as its own trunk sees them.
+        self._lent = [
+            (self.directions[:, list(limbs.bones)] @ facing).contiguous()
+            for limbs, facing in zip(self.limbs, self.facing, strict=True)
+        ]
+
+    def to(self, device: torch.device) -> Recombination:
+        """The same postures on another device."""
+        other = copy(self)
+        other.directions = self.directions.to(device)
+        other.facing, other._lent = ([one.to(device) for one in many] for many in (self.facing, self._lent))
+        return other
 
     def recombine(
         self,
         trunk: Int[Tensor, " rows"],
-        donors: Sequence[Int[Tensor, " rows"]],
-        exchanged: Sequence[Bool[Tensor, " rows"]],
+        donors: Sequence[Int[Tensor, " rows"]] | Int[Tensor, "groups rows"],
+        exchanged: Sequence[Bool[Tensor, " rows"]] | Bool[Tensor, "groups rows"],
     ) -> Float[Tensor, "rows bones 3"]:
         """Bone directions of the postures ``trunk``, each of :attr:`limbs` a donor's where it is ``exchanged``."""
-        directions = self.directions[trunk]
-        for limbs, facing, other, changed in zip(self.limbs, self.facing, donors, exchanged, strict=True):
+        directions = rows_last(self.directions.index_select(0, trunk))
+        for limbs, facing, lent, other, changed in zip(
+            self.limbs, self.facing, self._lent, donors, exchanged, strict=True
+        ):
             rows = changed.nonzero()[:, 0]
-            here, there = trunk[rows], other[rows]
-            turn = facing[here] @ facing[there].transpose(-1, -2)
-            lent = self.directions[there][:, list(limbs.bones)] @ turn.transpose(-1, -2)
-            directions[rows[:, None], torch.tensor(limbs.bones, device=rows.device)] = lent
+            if not len(rows):
+                continue
+            turn = rows_last(facing.index_select(0, trunk[rows]))
+            turned = rotate(turn, rows_last(lent.index_select(0, other[rows])))
+            for place, bone in enumerate(limbs.bones):  # each a few columns: no index of two axes at once
+                for axis in range(3):
+                    directions[:, bone, axis].index_copy_(0, rows, turned[:, place, axis])
         return directions
 
 
