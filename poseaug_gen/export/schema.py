@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
-from poseaug_gen import __version__, storage
+from poseaug_gen import __version__
 from poseaug_gen.config import Config, ExportSettings, export_from_dict
 from poseaug_gen.export import lenses
+from poseaug_gen.export.machine import resolved
+from poseaug_gen.export.snapshots import augmentors_sha256
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
@@ -102,7 +104,7 @@ def columns_of(skeleton: Skeleton, settings: ExportSettings) -> tuple[Column, ..
 
 def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str | int]:
     """The attributes that all files of an export share, in their order."""
-    info = run.info()
+    info, settings = run.info(), resolved(settings)
     facts = {name: _without_clock(info[name]) for name in RUN_FACTS if name in info}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -116,7 +118,7 @@ def export_attributes(run: RunFolder, settings: ExportSettings) -> dict[str, str
         "run": to_json(facts),
         "seed": settings.seed,
         "source": to_json(source_facts(run)),
-        "created_from": storage.sha256(run.path / "augmentor.safetensors"),
+        "created_from": augmentors_sha256(run, settings.snapshots),
     }
 
 

@@ -12,6 +12,7 @@ import torch
 from poseaug_gen.bones import bones_of, directions_of, root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.config import ExportSettings
+from poseaug_gen.coverage.chance import normals, uniforms
 from poseaug_gen.coverage.postures import PosturePool
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.rows import BLOCK_ROWS, Rows, Sampler, Tally, generator_of
@@ -61,7 +62,8 @@ def test_the_largest_seed_and_a_late_block_have_numbers_as_the_first() -> None:
 def test_a_block_draws_within_its_own_part_of_the_stream(fake_run: RunFolder) -> None:
     """The counter's last word is the block; all that a block draws leaves it as it was."""
     random = generator_of(0, 0, 7)
-    Sampler(fake_run, ExportSettings())._make(random)
+    sampler = Sampler(fake_run, ExportSettings())
+    sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random)
     counter = random.bit_generator.state["state"]["counter"]
     assert counter[3] == 7
     assert 0 < counter[0] < 2**32
@@ -109,7 +111,8 @@ def test_nothing_is_redrawn_twice_or_lost(fake_run: RunFolder) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.6, 1.0])
 def test_the_share_of_rows_that_the_augmentor_makes(make_run: Callable[..., RunFolder], share: float) -> None:
     """In an export with hardly an invalid row; the candidates' share is the settings'."""
-    made, _ = Sampler(make_run(learned=share), ExportSettings())._make(generator_of(0, 0, 0))
+    sampler, random = Sampler(make_run(learned=share), ExportSettings()), generator_of(0, 0, 0)
+    made, _ = sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random)
     assert len(made.pose) == BLOCK_ROWS
     assert set(made.snapshot.tolist()) <= {0, 7}
     assert is_near((made.snapshot == 7).numpy(), share)
@@ -119,15 +122,16 @@ def test_the_share_of_rows_that_the_augmentor_makes(make_run: Callable[..., RunF
 
 def test_a_learned_row_is_what_the_augmentor_makes_of_its_posture(fake_run: RunFolder) -> None:
     """The trained module, not the folded one, from the same noise; what is valid of it is in the export, in order."""
-    rows, _ = gathered(Sampler(fake_run, ExportSettings()), 0, 5000)
+    rows, _ = gathered(Sampler(fake_run, ExportSettings(precision="fp32")), 0, 5000)
     learned = rows["snapshot"] == 7
     random = generator_of(0, 0, 0)
     posture = pool_of(fake_run).draw(BLOCK_ROWS, random)
-    by = torch.from_numpy(random.random(BLOCK_ROWS) < fake_run.config.postures.learned)
+    by = uniforms(random, 2, BLOCK_ROWS)[0] < fake_run.config.postures.learned
     augmentor = fake_run.augmentor()
-    noise = random.standard_normal((len(NETWORKS), int(by.sum()), augmentor.noise), dtype=np.float32)
+    assert by.sum() < 2048, "one tile of the networks: all noise in one draw"
+    noise = normals(random, len(NETWORKS), int(by.sum()), augmentor.noise)
     with torch.no_grad():
-        expected = augmentor(posture.pose[by], posture.intrinsics[by], torch.from_numpy(noise))
+        expected = augmentor(posture.pose[by], posture.intrinsics[by], noise)
     limits = Limits.of(fake_run.config.visibility)
     valid = ~faults(expected.pose_rt, expected.pose_2d, posture.image_size[by], limits).any(-1)
     count = int(learned.sum())
@@ -207,7 +211,7 @@ def test_a_run_of_before_there_were_drawn_rows_is_exported_as_it_was_trained(
 
 
 def test_scores_and_difficulty_are_what_they_say(fake_run: RunFolder) -> None:
-    rows, _ = gathered(Sampler(fake_run, ExportSettings(scores=True, difficulty=True)), 0, 500)
+    rows, _ = gathered(Sampler(fake_run, ExportSettings(scores=True, difficulty=True, precision="fp32")), 0, 500)
     assert 0 < (rows["snapshot"] == 7).sum() < 500, "learned and drawn rows"
     pose, pose_2d = torch.from_numpy(rows["positions_3d"]), torch.from_numpy(rows["positions_2d"])
     estimator, halves = fake_run.estimator(), (fake_run.poses, fake_run.poses.mirrored())

@@ -1,0 +1,120 @@
+"""Which candidates become rows: what no camera could have taken, looks wrong, is too easy or too hard goes."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from poseaug_gen.bones import root_relative
+from poseaug_gen.camera import project
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.coverage.postures import Drawn, PosturePool
+from poseaug_gen.export.candidates import Made
+from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
+from poseaug_gen.models.precision import use_bfloat16
+from poseaug_gen.training.losses import EPSILON
+from poseaug_gen.training.run_folder import RunFolder
+from poseaug_gen.validity import CAUSES
+
+REASONS = (*CAUSES, "score", "difficulty", "not_chosen")  # a row is counted under the first that applies
+_SCORE, _DIFFICULTY, _NOT_CHOSEN = (REASONS.index(reason) for reason in ("score", "difficulty", "not_chosen"))
+KEPT = -1
+PASS_ROWS = 2048  # that networks see at once: a layer's values then stay in a core's cache
+
+Measured = dict[str, Float[Tensor, " rows"]]  # columns of scores and difficulty
+
+
+class Filters:
+    """What an export's settings ask of a row, and what is measured of it on the way."""
+
+    def __init__(self, run: RunFolder, settings: ExportSettings, postures: PosturePool) -> None:
+        self.candidates = settings.candidates
+        self.min_score, self.range = settings.min_score, settings.difficulty_range
+        wants_scores = settings.scores or self.min_score is not None
+        wants_difficulty = settings.difficulty or self.range is not None
+        in_bfloat16 = settings.precision == "bf16"
+        device = postures.pose.device
+        self.critics = Critics(*run.discriminators(), device, in_bfloat16) if wants_scores else None
+        self.difficulty = Difficulty(run.estimator().to(device), postures, in_bfloat16) if wants_difficulty else None
+
+    def judge(
+        self, made: Made, fault: Bool[Tensor, "rows causes"], posture: Drawn
+    ) -> tuple[Int[Tensor, " rows"], Measured]:
+        """Why each candidate is dropped, a number of :data:`REASONS`, or :data:`KEPT`; and what was measured.
+
+        Only what a camera could have taken is measured; the others' values are NaN.
+        """
+        reason = torch.where(fault.any(1), fault.long().argmax(1), KEPT)
+        measured: Measured = {}
+        if self.critics is None and self.difficulty is None:
+            return reason, measured
+        valid = (reason == KEPT).nonzero()[:, 0]
+        seen = made.take(valid)
+        if self.critics is not None:
+            for name, values in zip(("score_3d", "score_2d"), self.critics(seen.pose, seen.pose_2d), strict=True):
+                measured[name] = _spread(values, valid, len(reason))
+            if self.min_score is not None:
+                reason[(reason == KEPT) & ~(measured["score_3d"] >= self.min_score)] = _SCORE
+        if self.difficulty is not None:
+            difficulty = _spread(self.difficulty(seen, posture.take(valid)), valid, len(reason))
+            measured["difficulty"] = difficulty
+            if self.range is not None:
+                low, high = self.range
+                reason[(reason == KEPT) & ~((difficulty >= low) & (difficulty <= high))] = _DIFFICULTY
+                self._choose(reason, difficulty, (low + high) / 2)
+        return reason, measured
+
+    def _choose(self, reason: Int[Tensor, " rows"], difficulty: Float[Tensor, " rows"], wished: float) -> None:
+        """Of each posture's candidates keep the one whose difficulty is nearest the wished one."""
+        if self.candidates == 1:
+            return
+        off = torch.where(reason == KEPT, (difficulty - wished).abs(), torch.inf).unflatten(0, (-1, self.candidates))
+        chosen = torch.zeros_like(off, dtype=torch.bool).scatter_(1, off.argmin(1, keepdim=True), True).flatten()
+        reason[(reason == KEPT) & ~chosen] = _NOT_CHOSEN
+
+
+class Critics:
+    """Each discriminator's score (1: real) of each pair; the 3D one's parts averaged, and blind to size and view."""
+
+    def __init__(self, d3d: Discriminator3D, d2d: Discriminator2D, device: torch.device, in_bfloat16: bool) -> None:
+        self.d3d, self.d2d = d3d.to(device), d2d.to(device)
+        if in_bfloat16:
+            use_bfloat16(d3d.critics)
+            use_bfloat16(d2d)
+
+    def __call__(
+        self, pose: Float[Tensor, "rows joints 3"], pose_2d: Float[Tensor, "rows joints 2"]
+    ) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]]:
+        in_3d = [self.d3d(part).mean(-1) for part in pose.split(PASS_ROWS)]
+        in_2d = [self.d2d(part)[:, 0] for part in pose_2d.split(PASS_ROWS)]
+        return torch.cat(in_3d), torch.cat(in_2d)
+
+
+class Difficulty:
+    """How much harder a pair is for the estimator than its source pose: mean joint error over mean joint error."""
+
+    def __init__(self, estimator: nn.Module, postures: PosturePool, in_bfloat16: bool) -> None:
+        self.estimator = estimator
+        if in_bfloat16:
+            use_bfloat16(estimator)
+        with torch.inference_mode():
+            pairs = zip(postures.pose.split(PASS_ROWS), postures.intrinsics.split(PASS_ROWS), strict=True)
+            self.source_errors = torch.cat([self._errors(p, project(p, camera)) for p, camera in pairs])
+
+    def __call__(self, made: Made, posture: Drawn) -> Float[Tensor, " rows"]:
+        errors = [
+            self._errors(*pair) for pair in zip(made.pose.split(PASS_ROWS), made.pose_2d.split(PASS_ROWS), strict=True)
+        ]
+        return torch.cat(errors) / (self.source_errors[posture.place] + EPSILON)
+
+    def _errors(
+        self, pose: Float[Tensor, "rows joints 3"], pose_2d: Float[Tensor, "rows joints 2"]
+    ) -> Float[Tensor, " rows"]:
+        """Mean distance of the root-relative joints from where the estimator puts them, metres."""
+        return (root_relative(self.estimator(pose_2d)) - root_relative(pose)).norm(dim=-1).mean(-1)
+
+
+def _spread(values: Float[Tensor, " chosen"], rows: Int[Tensor, " chosen"], count: int) -> Float[Tensor, " rows"]:
+    """Values of some of ``count`` rows, NaN elsewhere."""
+    return values.new_full((count,), torch.nan).index_copy_(0, rows, values)
