@@ -39,11 +39,7 @@ def rotate(matrix: Float[Tensor, "rows 3 3"], vectors: Float[Tensor, "rows n 3"]
     Written out, as a batched product of matrices so small costs several times as much.
     """
     x, y, z = (vectors[..., axis, None] for axis in range(3))
-    turned = matrix[:, None, :, 0] * x
-    turned = (
-        turned.addcmul_(matrix[:, None, :, 1], y) if not turned.requires_grad else turned + matrix[:, None, :, 1] * y
-    )
-    return turned + matrix[:, None, :, 2] * z
+    return (matrix[:, None, :, 0] * x).addcmul_(matrix[:, None, :, 1], y).addcmul_(matrix[:, None, :, 2], z)
 
 
 def product(first: Float[Tensor, "rows 3 3"], second: Float[Tensor, "rows 3 3"]) -> Float[Tensor, "rows 3 3"]:
@@ -51,7 +47,7 @@ def product(first: Float[Tensor, "rows 3 3"], second: Float[Tensor, "rows 3 3"])
     return rotate(first, second.mT).mT
 
 
-def about(axis: int, angle: Float[Tensor, " rows"]) -> Float[Tensor, "rows 3 3"]:
+def rotation_about(axis: int, angle: Float[Tensor, " rows"]) -> Float[Tensor, "rows 3 3"]:
     """The rotation about one of the axes x, y, z (0, 1, 2) by an angle in radians; rows innermost."""
     one, zero = torch.ones_like(angle), torch.zeros_like(angle)
     cosine, sine = angle.cos(), angle.sin()

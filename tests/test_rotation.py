@@ -10,7 +10,17 @@ from scipy.spatial.transform import Rotation
 from strategies import light, random_rotation_vectors, seeds
 from torch.autograd import gradcheck
 
-from poseaug_gen.rotation import SMALL_ANGLE, cross_matrix, rotation_matrix, rotation_vector, upright
+from poseaug_gen.layout import rows_last
+from poseaug_gen.rotation import (
+    SMALL_ANGLE,
+    cross_matrix,
+    product,
+    rotate,
+    rotation_about,
+    rotation_matrix,
+    rotation_vector,
+    upright,
+)
 
 # torchgeometry adds 1e-6 to the angle it divides by; below SMALL_ANGLE it is not asked.
 TOLERANCE = 2e-6
@@ -203,3 +213,30 @@ def test_a_camera_nearly_upside_down_still_gets_a_rotation_that_levels_it(degree
     levelled = (matrix @ up[..., None])[..., 0]
     torch.testing.assert_close(levelled[:, 1], -torch.ones(2, dtype=dtype), rtol=0, atol=1e-5)
     assert levelled[:, [0, 2]].abs().max() < 2e-3, "a tenth of a degree"
+
+
+# --- written out for many rows ---------------------------------------------------------------------------------------
+
+
+@given(seeds)
+def test_turned_vectors_and_products_are_those_of_matrices(seed):
+    random = np.random.default_rng(seed)
+    first, second = (torch.from_numpy(Rotation.random(9, random_state=random).as_matrix()) for _ in range(2))
+    vectors = torch.from_numpy(random.normal(size=(9, 5, 3)))
+    for layout in (lambda values: values, rows_last):
+        made = rotate(layout(first), layout(vectors))
+        torch.testing.assert_close(made, vectors @ first.mT)
+        torch.testing.assert_close(product(layout(first), layout(second)), first @ second)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_turn_about_an_axis_is_scipys(axis):
+    angles = torch.linspace(-4, 4, 33, dtype=torch.float64)
+    expected = Rotation.from_euler("xyz"[axis], angles.numpy()[:, None]).as_matrix()
+    np.testing.assert_allclose(rotation_about(axis, angles), expected, atol=1e-12)
+
+
+def test_gradients_of_turned_vectors():
+    matrix = rotation_matrix(torch.randn(3, 3, dtype=torch.float64)).requires_grad_()
+    vectors = torch.randn(3, 4, 3, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(rotate, (matrix, vectors))

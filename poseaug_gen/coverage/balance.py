@@ -11,7 +11,7 @@ from torch import Tensor
 
 from poseaug_gen.config import ViewSettings
 from poseaug_gen.coverage.chance import uniforms
-from poseaug_gen.rotation import about, product
+from poseaug_gen.rotation import product, rotation_about
 
 
 def elevations(views: ViewSettings) -> tuple[float, float]:
@@ -32,7 +32,9 @@ def even_views(
     rows, device = len(translation), translation.device
     turn, height = uniforms(random, 2, rows, device=device)
     low, high = elevations(views)
-    tilted = product(about(0, low + (high - low) * height), about(1, (2 * turn - 1) * math.pi))
+    tilted = product(rotation_about(0, low + (high - low) * height), rotation_about(1, (2 * turn - 1) * math.pi))
     x, y, z = (translation / translation.norm(dim=-1, keepdim=True)).unbind(-1)
-    sight = product(about(1, torch.atan2(x, z)), about(0, -y.clamp(-1, 1).asin()))  # takes z to where the root is
+    sight = product(
+        rotation_about(1, torch.atan2(x, z)), rotation_about(0, -y.clamp(-1, 1).asin())
+    )  # takes z to where the root is
     return product(sight, tilted)

@@ -20,7 +20,7 @@ from poseaug_gen.camera import INTRINSICS
 from poseaug_gen.config import ViewSettings
 from poseaug_gen.coverage.chance import normals, uniforms
 from poseaug_gen.layout import rows_last, stacked
-from poseaug_gen.rotation import about, product, rotate
+from poseaug_gen.rotation import product, rotate, rotation_about
 
 STANDING = 1.7  # metres: the person for whom a lens is chosen
 UNIFORM_DRAWS, NORMAL_DRAWS = 10, 6  # numbers that a view leaves to chance
@@ -65,9 +65,9 @@ def draw_views(
         return next(deviation).mul_(spread)
 
     leans_towards, lean = uniform(0.0, 2 * math.pi), normal(math.radians(settings.lean))
-    leaning = about(1, leans_towards)
-    leaning = product(product(leaning, about(0, lean)), leaning.mT)
-    standing = product(about(1, uniform(-math.pi, math.pi)), leaning)
+    leaning = rotation_about(1, leans_towards)
+    leaning = product(product(leaning, rotation_about(0, lean)), leaning.mT)
+    standing = product(rotation_about(1, uniform(-math.pi, math.pi)), leaning)
 
     (right, down, forward), (x, y, z) = standing[:, 1, :, None].unbind(1), level.unbind(-1)
     sole = (right * x + down * y + forward * z).amax(1)  # how far the lowest joint is under the root
@@ -78,7 +78,9 @@ def draw_views(
 
     distance = uniform(math.log(settings.nearest), math.log(settings.farthest)).exp()
     height, aim = uniform(settings.lowest, settings.highest), settings.aim + normal(settings.aim_spread)
-    looking = product(about(2, normal(math.radians(settings.roll))), about(0, torch.atan2(height - aim, distance)))
+    looking = product(
+        rotation_about(2, normal(math.radians(settings.roll))), rotation_about(0, torch.atan2(height - aim, distance))
+    )
 
     from_camera = stacked([root[0], root[1] + height, root[2] + distance])
     translation = rotate(looking, from_camera[:, None])[:, 0]

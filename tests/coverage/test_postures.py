@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 from poseaug_gen.bones import bones_of, directions_of, lengths_of
 from poseaug_gen.config import PostureSettings
 from poseaug_gen.coverage.postures import Drawn, PosturePool
+from poseaug_gen.errors import PoseAugError
 from poseaug_gen.poses import Labels, PoseSet, concatenate
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
@@ -308,3 +309,43 @@ def test_a_skeleton_without_pairs_has_mirror_images_and_nothing_to_exchange(make
     made = draw(poses, PostureSettings(), built_in=0, rows=200)
     both = np.concatenate([poses.positions, poses.mirrored().positions])[made.place]
     torch.testing.assert_close(directions(made.pose, poses), directions(both, poses))
+
+
+# --- a part of the pool ---------------------------------------------------------------------------------------------
+
+
+def test_a_part_draws_its_own_rows_limbs_and_bodies_alone(poses, source):
+    """Rows of the first subject and of ten built-in people: nothing of a draw is anybody else's."""
+    pool = PosturePool(poses, BUILT_IN, PostureSettings())
+    first = poses.subject.codes == poses.subject.codes[0]
+    mask = first | (np.arange(len(poses)) >= SOURCE + 90)
+    made = pool.only(mask).draw(2000, np.random.default_rng(0))
+    assert mask[made.index].all()
+    assert all(mask[donor % len(poses)].all() for donor in made.donors)
+    body = source.take(source.subject.codes == source.subject.codes[0]).subject_bone_lengths()
+    np.testing.assert_allclose(made.lengths, np.repeat(body, 2000, 0), atol=1e-5)
+    rest = pool.only(~mask).draw(2000, np.random.default_rng(0))
+    assert not mask[rest.index].any()
+    assert len(rest.body.unique()) == len(pool.bodies) - 1
+    assert is_near((made.index >= SOURCE).numpy(), made_share(mask, pool))
+
+
+def made_share(mask: np.ndarray, pool: PosturePool) -> float:
+    """The share of built-in rows among those of a mask, each drawn as often as in the whole pool."""
+    weights = pool._weights[: len(mask)] * mask
+    return weights[SOURCE:].sum() / weights.sum()
+
+
+def test_a_part_of_which_nothing_is_ever_drawn_is_told(poses):
+    pool = PosturePool(poses, BUILT_IN, replace(AS_THEY_ARE, built_in=0.0))
+    with pytest.raises(PoseAugError, match="none is ever drawn"):
+        pool.only(np.arange(len(poses)) >= SOURCE)
+
+
+def test_draws_that_follow_each_other_are_both(poses):
+    pool = PosturePool(poses, BUILT_IN, PostureSettings())
+    one, two = (pool.draw(rows, np.random.default_rng(rows)) for rows in (30, 50))
+    both = one.followed_by(two)
+    assert len(both) == 80
+    torch.testing.assert_close(both.pose, torch.cat([one.pose, two.pose]))
+    torch.testing.assert_close(both.take(torch.tensor([79, 3])).pose, torch.stack([two.pose[49], one.pose[3]]))
