@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from poseaug_gen.layout import mapped
+from poseaug_gen.memory import mapped
 from poseaug_gen.skeleton import Skeleton
 
 EPSILON = 1e-8  # metres: far under any bone, over the smallest float32 square root that keeps its gradient

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchgeometry.core.conversions import angle_axis_to_rotation_matrix
 
-from poseaug_gen.layout import stacked
+from poseaug_gen.memory import stacked
 
 SMALL_ANGLE = 0.25  # radians: five terms of the series leave 0.25^10 / 11! = 2e-14
 

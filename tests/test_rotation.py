@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from strategies import light, random_rotation_vectors, seeds
 from torch.autograd import gradcheck
 
-from poseaug_gen.layout import rows_last
+from poseaug_gen.memory import rows_last
 from poseaug_gen.rotation import (
     SMALL_ANGLE,
     cross_matrix,

@@ -19,7 +19,7 @@ from torch import Tensor
 from poseaug_gen.camera import INTRINSICS
 from poseaug_gen.config import ViewSettings
 from poseaug_gen.coverage.chance import normals, uniforms
-from poseaug_gen.layout import rows_last, stacked
+from poseaug_gen.memory import rows_last, stacked
 from poseaug_gen.rotation import product, rotate, rotation_about
 
 STANDING = 1.7  # metres: the person for whom a lens is chosen

@@ -19,7 +19,7 @@ from poseaug_gen.coverage.chance import Weighted, uniforms
 from poseaug_gen.coverage.recombination import Recombination
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.gravity import up_of
-from poseaug_gen.layout import rows_last
+from poseaug_gen.memory import rows_last
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.rotation import upright
 
@@ -31,7 +31,7 @@ EXTREME = 4.0  # a posture this much harder or easier than the mean counts as no
 class Drawn:
     """Postures on random bodies: who was drawn. What they look like is put together when it is asked for.
 
-    Poses in metres, in the frame of the camera that saw the trunk; rows innermost in memory (see ``layout``).
+    Poses in metres, in the frame of the camera that saw the trunk; rows innermost in memory (see :mod:`poseaug_gen.memory`).
     """
 
     pool: PosturePool

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from poseaug_gen.bones import bones_of, directions_of
-from poseaug_gen.layout import rows_last
+from poseaug_gen.memory import rows_last
 from poseaug_gen.rotation import rotate
 from poseaug_gen.skeleton import Skeleton
 

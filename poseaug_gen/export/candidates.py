@@ -1,6 +1,6 @@
 """Candidates for an export's rows: postures as the frozen augmentor or a drawn body and camera make pairs of them.
 
-They are made in tiles, with the rows innermost in memory (see :mod:`poseaug_gen.layout`), and
+They are made in tiles, with the rows innermost in memory (see :mod:`poseaug_gen.memory`), and
 put together row after row, as files have them.
 """
 
@@ -21,7 +21,7 @@ from poseaug_gen.coverage.chance import normals, uniforms
 from poseaug_gen.coverage.pairs import draw_pairs
 from poseaug_gen.coverage.postures import Drawn
 from poseaug_gen.export.frozen import FrozenAugmentor
-from poseaug_gen.layout import rows_last
+from poseaug_gen.memory import rows_last
 from poseaug_gen.models.augmentor import NETWORKS
 from poseaug_gen.rotation import product, rotate, rotation_matrix, rotation_vector
 from poseaug_gen.validity import Limits, faults

@@ -81,7 +81,7 @@ class FrozenAugmentor:
     ) -> AugmentedRows:
         """Augment postures on bodies (unit bone vectors, metres), each with its own camera and noise.
 
-        Fastest with the rows innermost in memory (see :mod:`poseaug_gen.layout`).
+        Fastest with the rows innermost in memory (see :mod:`poseaug_gen.memory`).
 
         Args:
             noise: draws each network's noise for the next so many rows, ``(nets, rows, noise)``.

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from poseaug_gen.bones import bones_of, constant, directions_of, lengths_of, pose_of, root_relative, scaled
 from poseaug_gen.camera import project
-from poseaug_gen.layout import stacked
+from poseaug_gen.memory import stacked
 from poseaug_gen.models.grouped import grouped_linear
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton

@@ -11,7 +11,7 @@ from torch import nn
 from poseaug_gen.bones import bones_of, directions_of, lengths_of
 from poseaug_gen.camera import project
 from poseaug_gen.export.frozen import TILE_ROWS, AugmentedRows, FrozenAugmentor, fold
-from poseaug_gen.layout import rows_last
+from poseaug_gen.memory import rows_last
 from poseaug_gen.models.augmentor import NETWORKS, Augmentor
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.training.run_folder import RunFolder

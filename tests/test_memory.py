@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from poseaug_gen.bones import bones_of, directions_of, lengths_of, pose_of
 from poseaug_gen.camera import project
-from poseaug_gen.layout import mapped, rows_last, stacked
+from poseaug_gen.memory import mapped, rows_last, stacked
 from poseaug_gen.skeleton import load_skeleton
 
 SHAPES = st.lists(st.integers(1, 5), max_size=3).map(tuple)
