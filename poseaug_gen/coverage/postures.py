@@ -31,7 +31,7 @@ EXTREME = 4.0  # a posture this much harder or easier than the mean counts as no
 class Drawn:
     """Postures on random bodies: who was drawn. What they look like is put together when it is asked for.
 
-    Poses in metres, in the frame of the camera that saw the trunk; rows innermost in memory (see :mod:`poseaug_gen.memory`).
+    Poses in metres, in the frame of the camera that saw the trunk; rows innermost in :mod:`poseaug_gen.memory`'s sense.
     """
 
     pool: PosturePool
