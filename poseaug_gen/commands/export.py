@@ -144,7 +144,7 @@ def _tell(summary: Summary, out: str, shard: tuple[int, int] | None) -> None:
     click.echo(f"{summary.path}: {summary.rows:,} pairs in {files}, {size}; redrawn: {redrawn or 'none'}")
     if shard is not None and shard[1] > 1:
         click.echo(f"Next, when all {shard[1]} shards are made: poseaug-gen merge {out}")
-    else:
+    elif "://" not in out:
         click.echo(f"Next: poseaug-gen verify {out}")
 
 

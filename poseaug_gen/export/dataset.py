@@ -167,6 +167,7 @@ def alone(store: Store, layout: Layout) -> Iterator[None]:
             if store.is_locked(shard):
                 raise PoseAugError(f"{store.show(shard)}: another job is making it; wait for its end")
         yield
+    store.release()
 
 
 def tidy(store: Store, layout: Layout) -> None:

@@ -5,11 +5,12 @@ Shard after shard, hashing and publishing of one go beside the making of the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
@@ -71,15 +72,17 @@ class ShardMaker:
         layout, store = self.recipe.layout, self.recipe.store
         rows, own = layout.rows_of(shard), {"shard": shard} if layout.sharded else {}
         path, total = store.draft(layout.path(shard)), Tally()
+        # Whatever happens, its threads end with this block.
+        blocks = cast("Generator[tuple[Rows, Tally]]", self.sampler.blocks(shard, rows))
 
         def tallied() -> Iterator[Rows]:
             nonlocal total
-            for block, tally in self.sampler.blocks(shard, rows):
+            for block, tally in blocks:
                 total += tally
                 yield block
 
         try:
-            with Writer(path) as writer:
+            with closing(blocks), Writer(path) as writer:
                 kind = self.recipe.settings.compression
                 digests = write_rows(writer, self.sampler.columns, rows, tallied(), advance, kind)
                 facts = {**self.recipe.attributes, **own, "row_count": rows, "redrawn": to_json(total.to_dict())}

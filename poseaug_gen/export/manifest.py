@@ -7,19 +7,18 @@ order. An entry file, which a job leaves beside the one shard that it makes, is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from poseaug_gen.config import differences as settings_differences
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.reading import OWN_ATTRIBUTES, REMAKE
 from poseaug_gen.export.schema import settings_hash
 
 _SHOWN = 4  # differences in one sentence
-_VALUE = 60  # characters of a value in it
+_VALUE = 40  # characters of a value in it
 
 
 @dataclass(frozen=True)
@@ -130,27 +129,22 @@ def _plain(value: Any) -> Any:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """In what two exports differ, ``key: old -> new``, the settings first; empty where they are the same."""
-    was, now = (_sections(shared) for shared in (old, new))
-    found = settings_differences(was, now)
-    found += [line for line in settings_differences(now, was) if line.partition(":")[0] not in _keys(found)]
-    # The seed is among the settings too.
-    others = [name for name in {**new, **old} if name not in ("config", "seed") and old.get(name) != new.get(name)]
-    found += [f"{name}: {_short(old.get(name))} -> {_short(new.get(name))}" for name in others]
+    was, now = (dict(_leaves(shared)) for shared in (old, new))
+    keys = sorted({**now, **was}, key=lambda key: not key.startswith("export."))
+    changed = [key for key in keys if (key in was, was.get(key)) != (key in now, now.get(key)) and key != "seed"]
+    found = [f"{key}: {_short(was.get(key))} -> {_short(now.get(key))}" for key in changed]
     more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(found[:_SHOWN]) + more
 
 
-def _sections(shared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The sections of an export's settings, those of its run with them."""
-    config = shared.get("config")
-    if not isinstance(config, dict):
-        return {}
-    sections = {**config.get("train", {}), "export": config.get("export", {})}
-    return {name: values for name, values in sections.items() if isinstance(values, dict)}
-
-
-def _keys(lines: Iterable[str]) -> set[str]:
-    return {line.partition(":")[0] for line in lines}
+def _leaves(value: Mapping[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that is no section, with the name of its setting; the export's ``seed`` is among them twice."""
+    for name, item in value.items():
+        key = f"{section}.{name}" if section else name
+        if isinstance(item, Mapping):
+            yield from _leaves(item, "" if key in ("config", "train") else key)
+        else:
+            yield key, item
 
 
 def _short(value: Any) -> str:

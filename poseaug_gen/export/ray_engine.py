@@ -84,6 +84,7 @@ def _connected(ray: Any, workers: int) -> Iterator[bool]:
                     f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}: no Ray cluster answers there; start one with ray start, "
                     f"or unset it"
                 ) from error
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours tells nobody of itself
             ray.init(num_cpus=workers, include_dashboard=False, **quiet)
             own = True
     try:

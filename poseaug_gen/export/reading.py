@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import h5py
 
@@ -94,8 +94,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def readable(source: Path | IO[bytes], shown: str) -> Iterator[h5py.File]:
-    """The same of a file that lies elsewhere and is read through a file object; ``shown`` is its name."""
+def readable(source: Any, shown: str) -> Iterator[h5py.File]:
+    """The same of a path, or of an object that reads bytes from elsewhere; ``shown`` is its name."""
     try:
         with h5py.File(source, "r") as file:
             yield file

@@ -107,6 +107,9 @@ class Store(ABC):
     def discard_folder(self, name: str | Path) -> None:  # noqa: B027 - most places have no empty folders
         """Remove a folder if it is empty."""
 
+    def release(self) -> None:  # noqa: B027 - most places need nothing
+        """Remove what this machine needed to reach the place, unless somebody still does."""
+
     def exists(self, name: str | Path) -> bool:
         return self.size(name) is not None
 
@@ -352,9 +355,9 @@ class RemoteStore(Store):
                 with self._reached(folder / other) as path, suppress(FileNotFoundError):
                     self._system.rm_file(path)
 
-    def discard_folder(self, name: str | Path) -> None:
-        self.local.discard_folder(name)
-        self.local.discard_folder("")
+    def release(self) -> None:
+        for folder in (*(path.name for path in self.local.root.glob("*.shards")), ""):
+            self.local.discard_folder(folder)
 
 
 def store_of(out: str | Path) -> tuple[Store, Path]:

@@ -28,7 +28,7 @@ READY, ROWS, FINISHED, FAILED, DONE = "ready", "rows", "finished", "failed", "do
 
 def cores() -> int:
     """How many this process may use: those it is allowed, and no more than OpenMP is told to take."""
-    allowed = len(os.sched_getaffinity(0))
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(allowed, int(asked)) if asked.isdigit() and int(asked) > 0 else allowed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from export_files import ENVIRONMENT, files_in, hashes
 
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
@@ -30,15 +30,6 @@ from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
 MakeExport = Callable[..., Summary]
-
-
-def files_in(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder."""
-    return {name: storage.sha256(folder / name) for name in files_in(folder)}
 
 
 def columns(path: Path) -> dict[str, np.ndarray]:
@@ -233,9 +224,8 @@ def limited(room: int, *words: str, cwd: Path) -> subprocess.CompletedProcess[st
         "import resource, sys; from poseaug_gen.cli import main;"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); main(sys.argv[1:])"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-c", code, "export", *words], cwd=cwd, capture_output=True, text=True, env=environment
+        [sys.executable, "-c", code, "export", *words], cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT
     )
 
 
