@@ -20,6 +20,7 @@ COMMANDS = {
     "sources": "List the formats and rigs that poses can come from, or convert files to our own form.",
     "train": "Learn an augmentor from 3D poses, into a run folder.",
     "export": "Freeze a run's augmentor and write 2D-3D pairs to HDF5.",
+    "merge": "Make one export of the shards that separate jobs made.",
     "verify": "Check every row of an export against its camera and its limits.",
     "evaluate": "Train lifters with and without an export, and test them on poses they never saw.",
     "info": "Say what an export, a run, a pose file or a folder of these holds.",

@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         PoseAugError: the disk is full, or the folder cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    temporary = temporary_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -36,6 +36,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where not even the folder could be made, the sentence above says enough
             temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    """Where this process writes what will take ``path``'s place: beside it, so that the rename is atomic."""
+    return path.with_name(f"{path.name}.tmp-{os.getpid()}")
 
 
 def write_failure(path: Path, error: OSError) -> PoseAugError:
@@ -122,6 +127,21 @@ def locked(path: Path, busy: str) -> Iterator[None]:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock named by ``path``."""
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: others who only ask are not in our way
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise write_failure(lock, error) from error
+    return False
 
 
 def _lock_file(lock: Path) -> IO[str]:

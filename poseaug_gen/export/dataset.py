@@ -1,213 +1,257 @@
 """An export: one plain file or, of more pairs than one holds, shards, their manifest and a virtual dataset.
 
-``aug.h5`` alone, or ``aug.shards/aug-00000-of-00003.h5`` …, ``aug.shards/manifest.json`` (rows and SHA-256 of each)
-and ``aug.h5``, which opens as one file over them. Paths in it are relative: the two can be moved together.
+A shard is written under a temporary name, closed, fsynced, hashed and renamed; then it is entered in the manifest,
+which is replaced whole. So what has a name is whole, and the same command goes on where it was stopped, by whatever:
+it makes those shards that the manifest does not know, or whose SHA-256 is not the one that it knows.
 A plain file needs no manifest: as every file of ours it holds the SHA-256 of its own columns and attributes.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import h5py
-import numpy as np
-
-from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export.reading import MANIFEST
-from poseaug_gen.export.rows import Sampler, Tally
-from poseaug_gen.export.schema import CHUNK_ROWS, Column, export_attributes, settings_hash, to_json
-from poseaug_gen.export.shard import Advance, label_axes, make_shard, set_attributes
-from poseaug_gen.hdf5 import Writer
+from poseaug_gen.export.existing import begun, entry_files, refuse_folder, whole_shards
+from poseaug_gen.export.index import write_index
+from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.maker import Recipe, sampler_of
+from poseaug_gen.export.manifest import Entry, Manifest
+from poseaug_gen.export.schema import Column, columns_of, export_attributes
+from poseaug_gen.export.shard import Advance
+from poseaug_gen.export.stores import Store, store_of
+from poseaug_gen.export.workers import cores, make_here, make_in_processes
 from poseaug_gen.training.run_folder import RunFolder
 
-_OVERHEAD = 256 * 1024  # bytes of a file beside its rows: attributes and HDF5's own tables
-_TEMPORARY = r"\.tmp-\d+"
-_SHARD = re.compile(rf".+-\d{{5,}}-of-\d{{5,}}\.h5({_TEMPORARY})?")
+Say = Callable[[str], object]  # told what a user may want to know before the work begins
 
-
-@dataclass(frozen=True)
-class Layout:
-    """Which files an export consists of."""
-
-    out: Path
-    rows: int
-    shard_rows: int
-
-    @property
-    def shards(self) -> int:
-        return -(-self.rows // self.shard_rows)
-
-    @property
-    def folder(self) -> Path:
-        """Where the shards lie if there are several."""
-        return self.out.with_name(f"{self.out.stem}.shards")
-
-    def path(self, shard: int) -> Path:
-        """The file of one shard."""
-        if self.shards == 1:
-            return self.out
-        return self.folder / f"{self.out.stem}-{shard:05d}-of-{self.shards:05d}.h5"
-
-    def rows_of(self, shard: int) -> int:
-        """How many rows that file holds: only the last is short."""
-        return min(self.shard_rows, self.rows - shard * self.shard_rows)
-
-    def bytes_needed(self, columns: Sequence[Column]) -> int:
-        """What the files take on the disk; HDF5 fills up the last chunk of each."""
-        row_bytes = sum(column.row_bytes for column in columns)
-        rows = (self.rows_of(shard) for shard in range(self.shards))
-        return sum(-(-n // CHUNK_ROWS) * CHUNK_ROWS * row_bytes + _OVERHEAD for n in rows)
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What an export made."""
+    """What an export consists of now.
 
-    path: Path
+    Attributes:
+        bytes: of its files, manifest and all.
+        redrawn: candidates, and why some were not kept.
+        made: how many shards were made just now; the others were there, and whole.
+    """
+
+    path: Path | str
     rows: int
     shards: int
     bytes: int
-    tally: Tally
+    redrawn: dict[str, int]
+    made: int
 
 
 def export(
     run: RunFolder,
     settings: ExportSettings,
-    out: Path,
+    out: Path | str,
     overwrite: bool = False,
     advance: Advance = lambda rows: None,
+    workers: int = 1,
+    engine: str = "local",
+    say: Say = lambda text: None,
 ) -> Summary:
-    """Make ``settings.n`` pairs from a finished run and put them at ``out``, whole or not at all.
+    """Make ``settings.n`` pairs from a finished run at ``out``, or those of them that are missing there.
 
     Args:
+        out: a file, or a URL that fsspec knows.
         overwrite: remove the export that is there now; it goes before the new one is made.
-        advance: told how many rows were written since it was last called.
+        advance: told how many rows were written, or found to be there, since it was last called.
+        workers: processes that make a shard each; no more than there are shards.
+        engine: ``local``, or ``ray``: the Ray cluster that is there, else one of ``workers`` cores.
 
     Raises:
-        PoseAugError: there is an export at ``out``, another process makes one, the run cannot be read, hardly a
-            candidate is valid, or there is no room.
+        PoseAugError: what is at ``out`` is of other settings, another process makes it, the run cannot be read, hardly
+            a candidate is valid, or there is no room. Finished shards stay, and the same call goes on from them.
     """
-    layout = Layout(out, settings.n, settings.shard_rows)
-    with storage.locked(out, f"{out}: another export is writing it; wait for its end or choose another --out"):
-        _refuse_existing(layout, overwrite)
-        sampler = Sampler(run, settings)
-        attributes = export_attributes(run, settings)
-        old = _old_files(layout)
-        _check_room(layout, sampler.columns, freed=sum(path.stat().st_size for path in old))
-        _remove(old, layout.folder)
+    store, name = store_of(out)
+    layout, attributes = Layout(name, settings.n, settings.shard_rows), export_attributes(run, settings)
+    recipe = Recipe(run.path, settings, layout, attributes, store)
+    refuse_folder(store, layout)
+    with alone(store, layout):
+        if overwrite:
+            sampler_of(run, settings, cores())  # a run that cannot be read must not cost anybody their old export
+            manifest = Manifest.begun(layout, attributes)
+        else:
+            manifest = whole_shards(store, layout, begun(store, layout, attributes), cores())
+        todo = manifest.missing
+        if todo:
+            freed = sum(sizes(store, layout).values()) if overwrite else 0
+            _check_room(store, layout, columns_of(run.skeleton, settings), todo, freed, say)
+        if overwrite:
+            _remove(store, layout)
         try:
-            tallies = [make_one(sampler, layout, shard, attributes, advance) for shard in range(layout.shards)]
-            total = sum(tallies, Tally())
-            if layout.shards > 1:
-                write_manifest(layout, attributes)
-                write_index(layout, sampler.columns, attributes, total)
-        except BaseException:
-            # Without its manifest a shard is of no use, and it would fill a disk that may be full.
-            _remove(_old_files(layout), layout.folder)
-            raise
-    size = sum(path.stat().st_size for path in _old_files(layout))
-    return Summary(out, settings.n, layout.shards, size, total)
+            tidy(store, layout)
+            advance(layout.rows - sum(layout.rows_of(shard) for shard in todo))
+            if todo:
+                _make(recipe, manifest, advance, workers, engine)
+            complete(store, layout, manifest)
+        finally:
+            tidy(store, layout)
+        size = sum(sizes(store, layout).values())
+    return Summary(out, layout.rows, layout.shards, size, manifest.redrawn(), len(todo))
 
 
-def make_one(sampler: Sampler, layout: Layout, shard: int, attributes: Mapping[str, Any], advance: Advance) -> Tally:
-    """Make one shard of the layout. It depends on no other."""
-    own = {"shard": shard} if layout.shards > 1 else {}
-    return make_shard(sampler, layout.path(shard), shard, layout.rows_of(shard), {**attributes, **own}, advance)
+def export_shard(
+    run: RunFolder,
+    settings: ExportSettings,
+    out: Path | str,
+    shard: int,
+    overwrite: bool = False,
+    advance: Advance = lambda rows: None,
+    say: Say = lambda text: None,
+) -> Summary:
+    """Make one shard of several, and an entry file beside it, whoever makes the others; the summary is of it alone.
 
+    Args:
+        settings: with ``shard_rows`` as :func:`poseaug_gen.export.layout.shard_layout` has it.
+        overwrite: make it though it is there and whole.
 
-def write_manifest(layout: Layout, attributes: Mapping[str, Any]) -> None:
-    """Rows and SHA-256 of every shard, and what they have in common."""
-    shards = [
-        {
-            "file": path.name,
-            "rows": layout.rows_of(shard),
-            "bytes": path.stat().st_size,
-            "sha256": storage.sha256(path),
-        }
-        for shard, path in ((shard, layout.path(shard)) for shard in range(layout.shards))
-    ]
-    manifest = {
-        "schema_version": attributes["schema_version"],
-        "tool_version": attributes["tool_version"],
-        "config_sha256": settings_hash(attributes),
-        "rows": layout.rows,
-        "shards": shards,
-    }
-    storage.write_json(layout.folder / MANIFEST, manifest)
-
-
-def write_index(layout: Layout, columns: Sequence[Column], attributes: Mapping[str, Any], total: Tally) -> None:
-    """The virtual dataset: every column as one dataset over all shards, with the attributes of the whole."""
-    with storage.replacing(layout.out) as temporary, Writer(temporary) as writer:
-        for column in columns:
-            label_axes(_virtual_dataset(writer.file, layout, column), column)
-        set_attributes(writer.file, {**attributes, "row_count": layout.rows, "redrawn": to_json(total.to_dict())})
-
-
-def _virtual_dataset(file: h5py.File, layout: Layout, column: Column) -> h5py.Dataset:
-    """One column over all shards.
-
-    Made with HDF5's own functions, as h5py's ``create_virtual_dataset`` writes the time of day into the file.
+    Raises:
+        PoseAugError: as :func:`export`.
     """
-    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    creation.set_layout(h5py.h5d.VIRTUAL)
-    creation.set_obj_track_times(False)
-    creation.set_fill_value(np.array([column.fill_value], column.dtype))
-    origin = (0,) * len(column.shape)
-    for shard in range(layout.shards):
-        rows = layout.rows_of(shard)
-        into = h5py.h5s.create_simple((layout.rows, *column.shape))
-        into.select_hyperslab((shard * layout.shard_rows, *origin), (rows, *column.shape))
-        name = f"{layout.folder.name}/{layout.path(shard).name}"  # relative to the index, wherever it lies
-        all_of_it = h5py.h5s.create_simple((rows, *column.shape))
-        creation.set_virtual(into, os.fsencode(name), column.name.encode(), all_of_it)
-    space = h5py.h5s.create_simple((layout.rows, *column.shape))
-    kind = h5py.h5t.py_create(np.dtype(column.dtype))
-    return h5py.Dataset(h5py.h5d.create(file.id, column.name.encode(), kind, space, creation))
+    store, name = store_of(out)
+    layout, attributes = Layout(name, settings.n, settings.shard_rows), export_attributes(run, settings)
+    if not layout.sharded:
+        return export(run, settings, out, overwrite, advance, say=say)
+    refuse_folder(store, layout)
+    path = layout.path(shard)
+    if store.is_locked(layout.out):
+        raise PoseAugError(f"{store.show(layout.out)}: another export is writing it; wait for its end")
+    with store.locked(path, f"{store.show(path)}: another job is making it; wait for its end"):
+        known = begun(store, layout, attributes)
+        known = known.with_entries(entry for entry in known.entries.values() if entry.shard == shard)
+        there = not overwrite and shard in whole_shards(store, layout, known, threads=1).entries
+        if there:
+            advance(layout.rows_of(shard))
+        else:
+            for own in (path, layout.entry(shard)):
+                store.discard_drafts(own)
+            _check_room(store, layout, columns_of(run.skeleton, settings), [shard], 0, say)
+            recipe = Recipe(run.path, settings, layout, attributes, store)
+            known = Manifest.begun(layout, attributes)
+            make_here(recipe, [shard], lambda entry: known.entries.update({shard: entry}), advance)
+            store.write_text(layout.entry(shard), known.to_text())
+    entry = known.entries[shard]
+    return Summary(store.show(path), entry.rows, 1, entry.bytes, known.redrawn(), int(not there))
 
 
-def _refuse_existing(layout: Layout, overwrite: bool) -> None:
-    """What is at the place already is only removed where that was asked for."""
-    if layout.out.is_dir():
-        raise PoseAugError(f"{layout.out}: is a folder; give the name of the file to write, such as aug.h5")
-    there = [path for path in (layout.out, layout.folder / MANIFEST) if path.exists()]
-    if there and not overwrite:
-        raise PoseAugError(f"{there[0]}: exists already; choose another --out, or replace it with --overwrite")
+def complete(store: Store, layout: Layout, manifest: Manifest) -> None:
+    """Put the virtual dataset over shards that are all there; no entry file is needed any more.
+
+    Raises:
+        PoseAugError: a shard cannot be read, or the place not be written.
+    """
+    if not layout.sharded:
+        return
+    _write_manifest(store, layout, manifest)
+    write_index(store, layout, manifest.redrawn())
+    for name in entry_files(store, layout):
+        store.remove(layout.folder / name)
 
 
-def _old_files(layout: Layout) -> list[Path]:
-    """The files of an export at this place, finished or left by a killed one. Others beside them are not ours."""
+@contextmanager
+def alone(store: Store, layout: Layout) -> Iterator[None]:
+    """Hold an output; raises a PoseAugError where another process makes it, or a job one of its shards."""
+    busy = "another export is writing it; wait for its end or choose another --out"
+    with store.locked(layout.out, f"{store.show(layout.out)}: {busy}"):
+        for shard in _locks(store, layout):
+            if store.is_locked(shard):
+                raise PoseAugError(f"{store.show(shard)}: another job is making it; wait for its end")
+        yield
+    store.release()
 
-    def found(path: Path) -> list[Path]:
-        temporary = re.compile(re.escape(path.name) + _TEMPORARY)
-        return [p for p in path.parent.glob("*") if p == path or temporary.fullmatch(p.name)]
 
-    shards = [path for path in layout.folder.glob("*") if _SHARD.fullmatch(path.name)]
-    return found(layout.out) + found(layout.folder / MANIFEST) + sorted(shards)
+def tidy(store: Store, layout: Layout) -> None:
+    """Remove what killed processes left of this output: drafts, locks, and shards of which no manifest knows."""
+    drafts = [layout.folder / name for name in store.drafts(layout.folder) if layout.shard_names().fullmatch(name)]
+    for draft in {layout.out, layout.manifest, *drafts}:
+        store.discard_drafts(draft)
+    for shard in _locks(store, layout):
+        store.discard_lock(shard)
+    for name in store.names(layout.folder):
+        match = layout.shard_names().fullmatch(name)
+        if match and (int(match["shards"]) != layout.shards or not layout.sharded):
+            store.remove(layout.folder / name)
+    store.discard_folder(layout.folder)
 
 
-def _remove(files: Sequence[Path], folder: Path) -> None:
+def sizes(store: Store, layout: Layout) -> dict[Path, int]:
+    """The files of an export at this place, whatever its shards, and their bytes. Others beside them are not ours."""
+    shards = [layout.folder / name for name in store.names(layout.folder) if layout.shard_names().fullmatch(name)]
+    found = {name: store.size(name) for name in (layout.out, layout.manifest, *shards)}
+    return {name: size for name, size in found.items() if size is not None}
+
+
+def _locks(store: Store, layout: Layout) -> list[Path]:
+    """The shards of which there are lock files."""
+    names = [name.removesuffix(".lock") for name in store.locks(layout.folder)]
+    return [layout.folder / name for name in names if layout.shard_names().fullmatch(name)]
+
+
+def _remove(store: Store, layout: Layout) -> None:
     """Delete an export, the index first: what is left of it can then not be taken for a whole one."""
-    for path in files:
-        path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    for name in sizes(store, layout):
+        store.remove(name)
 
 
-def _check_room(layout: Layout, columns: Sequence[Column], freed: int) -> None:
-    """Say before the work, not after it, that there is no room for its result."""
-    needed = layout.bytes_needed(columns)
-    free = shutil.disk_usage(layout.out.absolute().parent).free + freed
-    if needed > free:
+def _make(recipe: Recipe, manifest: Manifest, advance: Advance, workers: int, engine: str) -> None:
+    """Make the shards that a manifest lacks; each is entered in it as soon as it is there."""
+    store, layout, todo = recipe.store, recipe.layout, manifest.missing
+    if layout.sharded and (store.exists(layout.out) or manifest.entries):
+        store.remove(layout.out)  # where it is, the export is complete
+        _write_manifest(store, layout, manifest)  # those that are damaged are not in it
+
+    def finished(entry: Entry) -> None:
+        manifest.entries[entry.shard] = entry
+        if layout.sharded:
+            _write_manifest(store, layout, manifest)
+
+    workers = min(workers, len(todo))
+    if engine == "ray":
+        from poseaug_gen.export.ray_engine import make_on_ray
+
+        make_on_ray(recipe, todo, workers, finished, advance)
+    elif workers > 1:
+        make_in_processes(recipe, todo, workers, finished, advance)
+    else:
+        make_here(recipe, todo, finished, advance)
+
+
+def _write_manifest(store: Store, layout: Layout, manifest: Manifest) -> None:
+    text = manifest.to_text()
+    if store.read_text(layout.manifest) != text:
+        store.write_text(layout.manifest, text)
+
+
+def _check_room(
+    store: Store, layout: Layout, columns: Sequence[Column], todo: Sequence[int], freed: int, say: Say
+) -> None:
+    """Say before the work, not after it, how much room its result needs, and that there is not so much."""
+    needed, free = layout.bytes_needed(columns, todo), store.free_bytes()
+    if free is None:
+        say(f"needs {in_bytes(needed)}")
+        return
+    if needed > free + freed:
+        rows = sum(layout.rows_of(shard) for shard in todo)
         raise PoseAugError(
-            f"{layout.out}: {layout.rows:,} pairs need {needed:,} bytes and its disk has {free:,} free; "
+            f"{store.show(layout.out)}: {rows:,} pairs need {needed:,} bytes and its disk has {free + freed:,} free; "
             f"make room, choose another --out, or ask for fewer with --n"
         )
+    say(f"needs {in_bytes(needed)}, {in_bytes(free + freed)} free")
+
+
+def in_bytes(amount: int) -> str:
+    """A number of bytes as people read it."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
+        if amount >= size:
+            return f"{amount / size:,.1f} {unit}"
+    return f"{amount / 1000:,.1f} kB"

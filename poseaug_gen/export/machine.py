@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,8 +39,3 @@ def has_bf16(device: str) -> bool:
         return False
     flags = next((line for line in lines if line.startswith(("flags", "features"))), "")
     return bool(_BF16_FLAGS & set(flags.split()))
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,10 +14,10 @@ import h5py
 from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError, nearest
 from poseaug_gen.export.heaps import check_heaps
+from poseaug_gen.export.layout import MANIFEST
 from poseaug_gen.export.schema import SCHEMA_VERSION, all_columns
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
 
-MANIFEST = "manifest.json"  # in the folder of the shards
 ATTRIBUTES: dict[str, type] = {
     "schema_version": int,
     "tool_version": str,
@@ -32,6 +32,7 @@ ATTRIBUTES: dict[str, type] = {
     "row_count": int,
     "redrawn": str,
 }
+OWN_ATTRIBUTES = ("row_count", "redrawn", "shard", "digests")  # in which the files of one export differ
 REMAKE = "make the export again with --overwrite"
 
 
@@ -64,11 +65,13 @@ def find(path: Path) -> Found:
     """The export at ``path``: a plain file, a virtual dataset (``aug.h5``) or a folder of shards.
 
     Raises:
-        PoseAugError: there is none, or its manifest is missing or damaged.
+        PoseAugError: there is none, it is not finished, or its manifest is missing or damaged.
     """
     if path.is_dir():
         parts, config = _read_manifest(path)
         return Found(path, parts, config_sha256=config)
+    if not path.exists():
+        _say_how_far(path)
     with opened(path) as file:
         virtual = [item for item in file.values() if isinstance(item, h5py.Dataset) and item.is_virtual]
         if not virtual:
@@ -87,13 +90,21 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """
     if not path.is_file():
         raise PoseAugError(f"{path}: missing; put it back, or {REMAKE}")
+    with readable(path, str(path)) as file:
+        yield file
+
+
+@contextmanager
+def readable(source: Any, shown: str) -> Iterator[h5py.File]:
+    """The same of a path, or of an object that reads bytes from elsewhere; ``shown`` is its name."""
     try:
-        check_heaps(path, REMAKE)
-        with h5py.File(path, "r") as file:
+        if isinstance(source, Path):
+            check_heaps(source, REMAKE)
+        with h5py.File(source, "r") as file:
             yield file
     except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise PoseAugError(f"{path}: truncated, damaged or not HDF5 ({first}); {REMAKE}") from error
+        raise PoseAugError(f"{shown}: truncated, damaged or not HDF5 ({first}); {REMAKE}") from error
 
 
 def read_attributes(file: h5py.File, path: Path) -> dict[str, str | int]:
@@ -159,6 +170,17 @@ def check_form(file: h5py.File, path: Path, skeleton: Skeleton, rows: int) -> No
             raise PoseAugError(f"{path}: {name!r} is {found} and must be {column.dtype[1:]}{shape}; {REMAKE}")
 
 
+def _say_how_far(path: Path) -> None:
+    """Of an export whose shards are there but not the file over them, say what is left to be done."""
+    folder = path.with_name(f"{path.stem}.shards")
+    if (folder / MANIFEST).is_file():
+        parts, _ = _read_manifest(folder)
+        raise PoseAugError(f"{path}: missing, and its {len(parts)} shards are there; run the same export command")
+    entries = len(list(folder.glob(f"{path.stem}-*-of-*.json")))
+    if entries:
+        raise PoseAugError(f"{path}: not merged yet ({entries} shards are made); run poseaug-gen merge {path}")
+
+
 def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
     path = folder / MANIFEST
     if not path.is_file():
@@ -169,6 +191,9 @@ def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
         for number, entry in enumerate(manifest["shards"]):
             parts.append(Part(folder / entry["file"], first, int(entry["rows"]), str(entry["sha256"]), number))
             first += int(entry["rows"])
+        made, of = len(parts), int(manifest.get("shard_count", len(parts)))
+        if made < of:
+            raise PoseAugError(f"{folder}: {made} of {of} shards are made; run the same export command to finish")
         if manifest["schema_version"] != SCHEMA_VERSION or manifest["rows"] != first or not parts:
             raise ValueError("its numbers do not add up")
         return tuple(parts), str(manifest["config_sha256"])

@@ -120,6 +120,7 @@ class Sampler:
 
     def _made_ahead(self, shard: int) -> Iterator[Block]:
         """Blocks in their order, without end; while one is used, threads make the next."""
+        whole_process = torch.get_num_threads()
         with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             numbers = count()
             ahead: deque[Future[Block]] = deque()
@@ -131,6 +132,7 @@ class Sampler:
             finally:
                 for future in ahead:
                     future.cancel()
+                torch.set_num_threads(whole_process)  # a part of what a thread sets for itself holds for all
 
     @torch.inference_mode()
     def block(self, shard: int, number: int) -> Block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,12 +92,17 @@ def drawn_run(make_run: MakeRun) -> RunFolder:
 
 @pytest.fixture
 def make_export(tmp_path: Path, fake_run: RunFolder) -> Callable[..., Summary]:
-    """``make_export(name="aug.h5", run=fake_run, overwrite=False, n=…, …)``: an export in the test's own folder."""
+    """``make_export(name="aug.h5", run=fake_run, overwrite=False, …, n=…, …)``: an export in the test's own folder."""
 
     def make(
-        name: str = "aug.h5", run: RunFolder = fake_run, overwrite: bool = False, **settings: int | bool
+        name: str = "aug.h5",
+        run: RunFolder = fake_run,
+        overwrite: bool = False,
+        advance: Callable[[int], object] = lambda rows: None,
+        workers: int = 1,
+        **settings: Any,
     ) -> Summary:
-        return export(run, ExportSettings(**settings), tmp_path / name, overwrite)  # type: ignore[arg-type]
+        return export(run, ExportSettings(**settings), tmp_path / name, overwrite, advance, workers)
 
     return make
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,24 +13,23 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from export_files import ENVIRONMENT, files_in, hashes
 
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export import dataset
-from poseaug_gen.export.dataset import Layout, Summary, export, make_one
-from poseaug_gen.export.rows import Sampler
+from poseaug_gen.export import stores
+from poseaug_gen.export.dataset import Summary, export
+from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.maker import Recipe, ShardMaker
 from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes
 from poseaug_gen.export.shard import whole_chunks
+from poseaug_gen.export.stores import LocalStore
 from poseaug_gen.export.verify import verify
 from poseaug_gen.skeleton import load_skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
 MakeExport = Callable[..., Summary]
-
-
-def files_in(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def columns(path: Path) -> dict[str, np.ndarray]:
@@ -65,12 +63,18 @@ def test_scores_and_difficulty_change_nothing_else(make_export: MakeExport) -> N
 def test_a_shard_depends_on_no_other(make_export: MakeExport, fake_run: RunFolder, tmp_path: Path) -> None:
     settings = ExportSettings(n=5000, shard_rows=2000)
     whole = make_export("whole.h5", n=5000, shard_rows=2000).path
-    layout = Layout(tmp_path / "elsewhere" / "whole.h5", 5000, 2000)
+    layout, store = Layout(Path("whole.h5"), 5000, 2000), LocalStore(tmp_path / "elsewhere")
     for shard in (2, 0):
-        make_one(Sampler(fake_run, settings), layout, shard, export_attributes(fake_run, settings), lambda rows: None)
-        made = layout.path(shard)
+        recipe = Recipe(fake_run.path, settings, layout, export_attributes(fake_run, settings), store)
+        entry = ShardMaker(recipe).make(shard)
+        made = store.root / layout.path(shard)
+        assert (entry.sha256, entry.bytes, entry.rows) == (
+            storage.sha256(made),
+            made.stat().st_size,
+            2000 - shard * 500,
+        )
         assert storage.sha256(made) == storage.sha256(whole.with_name("whole.shards") / made.name)
-    assert not layout.path(1).exists()
+    assert len(files_in(store.root)) == 2
 
 
 def test_the_virtual_dataset_is_the_shards_one_after_the_other(make_export: MakeExport) -> None:
@@ -131,7 +135,9 @@ def test_whole_chunks_keep_every_row_in_order() -> None:
 def test_an_export_is_not_overwritten_unasked(make_export: MakeExport) -> None:
     path = make_export(n=300).path
     before = storage.sha256(path)
-    with pytest.raises(PoseAugError, match=r"aug\.h5: exists already.*--overwrite"):
+    with pytest.raises(
+        PoseAugError, match=r"aug\.h5: was made with other settings \(export\.n: 300 -> 400\); .*--over"
+    ):
         make_export(n=400)
     assert storage.sha256(path) == before
 
@@ -178,7 +184,9 @@ def test_two_exports_to_one_place(make_export: MakeExport, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, PoseAugError])
-def test_an_interrupted_export_leaves_nothing(error: type[BaseException], fake_run: RunFolder, tmp_path: Path) -> None:
+def test_an_interrupted_export_keeps_its_finished_shards(
+    error: type[BaseException], make_export: MakeExport, fake_run: RunFolder, tmp_path: Path
+) -> None:
     written = 0
 
     def stop(rows: int) -> None:
@@ -187,37 +195,76 @@ def test_an_interrupted_export_leaves_nothing(error: type[BaseException], fake_r
         if written > 700:
             raise error
 
+    settings, out = ExportSettings(n=1000, shard_rows=300), tmp_path / "stopped" / "aug.h5"
     with pytest.raises(error):
-        export(fake_run, ExportSettings(n=1000, shard_rows=300), tmp_path / "aug.h5", advance=stop)
-    assert files_in(tmp_path) == set()
+        export(fake_run, settings, out, advance=stop)
+    whole = make_export("whole/aug.h5", n=1000, shard_rows=300).path.parent
+    kept = {f"aug.shards/{name}" for name in ("aug-00000-of-00004.h5", "aug-00001-of-00004.h5", "manifest.json")}
+    assert files_in(out.parent) == kept
+    with pytest.raises(PoseAugError, match=r"aug\.shards: 2 of 4 shards are made; run the same export command"):
+        verify(out)
+    assert export(fake_run, settings, out).made == 2
+    assert hashes(out.parent) == hashes(whole)
 
 
 def test_too_little_room_is_told_before_the_work(
     make_export: MakeExport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = shutil.disk_usage(tmp_path)._replace(free=10_000_000)
-    monkeypatch.setattr(dataset.shutil, "disk_usage", lambda path: free)
+    monkeypatch.setattr(stores.shutil, "disk_usage", lambda path: free)
     with pytest.raises(PoseAugError, match=r"aug\.h5: 1,000,000 pairs need 4[\d,]{10} bytes .* 10,000,000 free"):
         make_export(n=1_000_000)
     assert files_in(tmp_path) == set()
     make_export(n=10_000)
 
 
-@pytest.mark.parametrize(("shard_rows", "room"), [(40_000, 100_000), (40_000, 5_000_000), (4096, 1_000_000)])
-def test_a_full_disk_is_one_sentence(fake_run: RunFolder, tmp_path: Path, shard_rows: int, room: int) -> None:
-    """For real: the system refuses to let a file grow over ``room`` bytes."""
+def limited(room: int, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """An export as a user types it, where the system refuses to let a file grow over ``room`` bytes."""
     code = (
         "import resource, sys; from poseaug_gen.cli import main;"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); main(sys.argv[1:])"
     )
-    command = f"export --n 40000 --out aug.h5 --shard-rows {shard_rows} --run {fake_run.path}".split()
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, env=environment
+    return subprocess.run(
+        [sys.executable, "-c", code, "export", *words], cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT
     )
+
+
+@pytest.mark.parametrize(
+    ("shard_rows", "room", "workers"),
+    [(40_000, 100_000, 1), (40_000, 5_000_000, 1), (4096, 1_000_000, 1), (4096, 1_000_000, 2)],
+)
+def test_a_full_disk_is_one_sentence(
+    fake_run: RunFolder, tmp_path: Path, shard_rows: int, room: int, workers: int
+) -> None:
+    words = f"--n 40000 --out aug.h5 --shard-rows {shard_rows} --run {fake_run.path} --workers {workers}".split()
+    done = limited(room, *words, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    errors = [line for line in done.stderr.splitlines() if not line.startswith(("export:", "40,000 pairs from"))]
+    told = ("export:", "40,000 pairs from", "needs ")
+    errors = [line for line in done.stderr.splitlines() if not line.startswith(told)]
     assert len(errors) == 1
     assert errors[0].startswith("Error: aug")
     assert "no room left" in errors[0]
     assert files_in(tmp_path) == set()
+
+
+def test_an_export_goes_on_when_there_is_room_again(fake_run: RunFolder, tmp_path: Path, make_export) -> None:
+    """What was finished before the disk was full is neither made again nor lost."""
+    undisturbed = make_export("undisturbed/aug.h5", n=9000, shard_rows=4096).path.parent
+    sizes = [path.stat().st_size for path in sorted((undisturbed / "aug.shards").glob("*.h5"))]
+    words = f"--n 9000 --shard-rows 4096 --run {fake_run.path}".split()
+    folder = tmp_path / "full"
+    (folder / "aug.shards").mkdir(parents=True)
+    (folder / "aug.shards" / "aug-00001-of-00003.h5.tmp-99999999").write_text("left by a kill")
+    assert limited(max(sizes) - 1000, *words, cwd=folder).returncode == 1
+    assert files_in(folder) == set()
+    # Now with two shards that had been finished before.
+    shutil.copytree(undisturbed / "aug.shards", folder / "aug.shards")
+    (folder / "aug.shards" / "aug-00001-of-00003.h5").unlink()
+    before = (folder / "aug.shards" / "aug-00000-of-00003.h5").stat()
+    assert limited(max(sizes) - 1000, *words, cwd=folder).returncode == 1
+    kept = {"aug-00000-of-00003.h5", "aug-00002-of-00003.h5", "manifest.json"}
+    assert files_in(folder) == {f"aug.shards/{name}" for name in kept}
+    assert limited(10**9, *words, cwd=folder).returncode == 0
+    assert hashes(folder) == hashes(undisturbed)
+    after = (folder / "aug.shards" / "aug-00000-of-00003.h5").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns), "it was not made again"

@@ -1,0 +1,71 @@
+"""What an export would make, and how long that takes: a few blocks are made in memory and thrown away."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.export.existing import begun, refuse_folder
+from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.maker import sampler_of
+from poseaug_gen.export.schema import export_attributes
+from poseaug_gen.export.stores import store_of
+from poseaug_gen.export.workers import cores
+from poseaug_gen.training.run_folder import RunFolder
+
+MEASURED_SECONDS = 2.0  # after a first block, which pays for what is only done once
+MEASURED_BLOCKS = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made.
+
+    Attributes:
+        to_make: of ``shards``, those that are not finished; whether the others are still whole was not looked at.
+        rows, bytes: of those.
+        free_bytes: of the disk; None: there is no telling.
+        seconds: that the arithmetic takes, on all cores of this machine.
+        measured_rows: of which the rate is.
+        settings: that the files would record.
+    """
+
+    shards: int
+    to_make: int
+    rows: int
+    bytes: int
+    free_bytes: int | None
+    seconds: float
+    rows_per_second: float
+    measured_rows: int
+    settings: ExportSettings
+
+
+def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: int | None = None) -> Plan:
+    """What the same export, or one shard of it, would make; writes nothing.
+
+    Raises:
+        PoseAugError: the export would be refused, or the run cannot be read.
+    """
+    store, name = store_of(out)
+    layout = Layout(name, settings.n, settings.shard_rows)
+    refuse_folder(store, layout)
+    todo = begun(store, layout, export_attributes(run, settings)).missing
+    todo = todo if shard is None else [number for number in todo if number == shard]
+    sampler = sampler_of(run, settings, cores())
+    rows = sum(layout.rows_of(number) for number in todo)
+    measured, seconds = 0, 0.0
+    start = time.perf_counter()
+    for number, (block, _) in enumerate(sampler.blocks(0, layout.rows_of(0))):
+        if number == 0 and layout.rows_of(0) > len(block["source_index"]):
+            start = time.perf_counter()
+            continue
+        measured += len(block["source_index"])
+        seconds = time.perf_counter() - start
+        if seconds > MEASURED_SECONDS or number >= MEASURED_BLOCKS:
+            break
+    rate = measured / max(seconds, 1e-9)
+    needed = layout.bytes_needed(sampler.columns, todo)
+    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
