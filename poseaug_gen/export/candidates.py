@@ -26,7 +26,7 @@ from poseaug_gen.models.augmentor import NETWORKS
 from poseaug_gen.rotation import product, rotate, rotation_matrix, rotation_vector
 from poseaug_gen.validity import Limits, faults
 
-# Candidates that are made at once. More would not fit a core's cache; fewer, and threads of one process stand in each
+# Candidates that are made at once on a CPU. More would not fit a core's cache; fewer, and threads of one process stand in each
 # other's way, as every call to PyTorch takes Python's lock.
 TILE_ROWS = 8192
 DRAWN = 0  # in place of an epoch: no augmentor made the pair
@@ -80,6 +80,7 @@ class Maker:
     def make(self, posture: Drawn, random: np.random.Generator) -> tuple[Made, Bool[Tensor, "rows causes"]]:
         """One candidate for each posture, and why no camera could have taken it (see :mod:`poseaug_gen.validity`)."""
         device = posture.place.device
+        tile_rows = TILE_ROWS if device.type == "cpu" else len(posture)
         epochs = list(self.augmentors)
         chance = uniforms(random, 2, len(posture), device=device)
         # Which augmentor, by number; the drawn ones come after the last.
@@ -88,7 +89,7 @@ class Maker:
         tiles = [
             (epoch, tile)
             for epoch, own in zip([*epochs, DRAWN], rows, strict=True)
-            for tile in (own.split(TILE_ROWS) if len(own) else ())
+            for tile in (own.split(tile_rows) if len(own) else ())
         ]
         parts = [self._made(posture.take(tile), epoch, random) for epoch, tile in tiles]
         fault = [faults(part.pose, part.pose_2d, part.image_size, self.limits) for part in parts]

@@ -36,7 +36,7 @@ from poseaug_gen.skeleton import Skeleton
 NoiseDraw = Callable[[int], Float[Tensor, "nets rows noise"]]
 Layer = tuple[Tensor, Tensor]  # weight (inputs, outputs) and bias (outputs,): y = x weight + bias
 
-# Rows that go through a network at once: 2,048 x 256 float32 are two megabytes, so that a layer's input and output stay
+# Rows that go through a network at once on a CPU: 2,048 x 256 float32 are two megabytes, so that a layer's input and output stay
 # in a core's cache.
 TILE_ROWS = 2048
 
@@ -106,14 +106,15 @@ class FrozenAugmentor:
         others' zeros: more work than the calls that it saves.
         """
         rows, device = len(lengths), lengths.device
+        tile_rows = TILE_ROWS if device.type == "cpu" else rows
         ends = 0, lengths.shape[1], 4 * lengths.shape[1]
-        read = torch.empty(min(rows, TILE_ROWS), ends[2] + self.noise, dtype=self.dtype, device=device)
+        read = torch.empty(min(rows, tile_rows), ends[2] + self.noise, dtype=self.dtype, device=device)
         hidden = torch.empty(2, len(read), self.width, dtype=self.dtype, device=device)
         sizes = [self.layers[name][-1][1].numel() for name in NETWORKS]
         answers = torch.empty(sum(sizes), rows, device=device).split(sizes)
         bones = (directions * lengths[..., None]).flatten(1)
-        for start in range(0, rows, TILE_ROWS):
-            tile = slice(start, min(start + TILE_ROWS, rows))
+        for start in range(0, rows, tile_rows):
+            tile = slice(start, min(start + tile_rows, rows))
             x = read[: tile.stop - start]
             x[:, : ends[1]] = lengths[tile]
             x[:, ends[1] : ends[2]] = bones[tile]

@@ -34,6 +34,7 @@ from poseaug_gen.training.run_folder import RunFolder
 from poseaug_gen.validity import LEAST_VALID, Limits
 
 BLOCK_ROWS = 16384  # candidates of one block; a part of the recipe: another number gives other rows
+CUDA_BLOCK_ROWS = 131_072  # a GPU is busy with so many for as long as Python takes to ask for them
 TRIAL_BLOCKS = 8  # 65,536 candidates show what share of them is valid
 
 MENDS = {
@@ -94,6 +95,7 @@ class Sampler:
         self.skeleton = poses.skeleton
         self.columns = columns_of(poses.skeleton, settings)
         device = torch.device(settings.device)
+        self.block_rows = CUDA_BLOCK_ROWS if device.type == "cuda" else BLOCK_ROWS
         self.postures = PosturePool(poses, run.built_in_rows, _postures(config, settings), run.difficulty()).to(device)
         self.maker = _maker(run, settings)
         self.filters = Filters(run, settings, self.postures)
@@ -121,7 +123,7 @@ class Sampler:
     def _made_ahead(self, shard: int) -> Iterator[Block]:
         """Blocks in their order, without end; while one is used, threads make the next."""
         whole_process = torch.get_num_threads()
-        with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(self.threads, initializer=_begin_thread, initargs=(self.settings.device,)) as pool:
             numbers = count()
             ahead: deque[Future[Block]] = deque()
             try:
@@ -138,7 +140,7 @@ class Sampler:
     def block(self, shard: int, number: int) -> Block:
         """The valid rows among one block's candidates."""
         random = generator_of(self.settings.seed, shard, number)
-        posture, side = self._draw(BLOCK_ROWS // self.settings.candidates, random)
+        posture, side = self._draw(self.block_rows // self.settings.candidates, random)
         again = torch.arange(len(posture), device=side.device).repeat_interleave(self.settings.candidates)
         posture, side = posture.take(again), side[again]
         made, fault = self.maker.make(posture, random)
@@ -191,6 +193,13 @@ def generator_of(seed: int, shard: int, block: int) -> np.random.Generator:
     # The block lies in the counter's last word, which the draws within a block never reach.
     bits = np.random.Philox(key=np.array([seed, shard], np.uint64), counter=np.array([0, 0, 0, block], np.uint64))
     return np.random.Generator(bits)
+
+
+def _begin_thread(device: str) -> None:
+    """A thread that makes blocks has a core to itself, and on a GPU a stream: copies then overlap the others' work."""
+    torch.set_num_threads(1)
+    if device == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream())
 
 
 def _postures(config: Config, settings: ExportSettings) -> PostureSettings:
