@@ -26,8 +26,8 @@ from poseaug_gen.models.augmentor import NETWORKS
 from poseaug_gen.rotation import product, rotate, rotation_matrix, rotation_vector
 from poseaug_gen.validity import Limits, faults
 
-# Candidates that are made at once on a CPU. More would not fit a core's cache; fewer, and threads of one process stand in each
-# other's way, as every call to PyTorch takes Python's lock.
+# Candidates that are made at once on a CPU. More would not fit a core's cache; with fewer, threads of one process stand
+# in each other's way, as every call to PyTorch takes Python's lock.
 TILE_ROWS = 8192
 DRAWN = 0  # in place of an epoch: no augmentor made the pair
 

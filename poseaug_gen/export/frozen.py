@@ -36,8 +36,8 @@ from poseaug_gen.skeleton import Skeleton
 NoiseDraw = Callable[[int], Float[Tensor, "nets rows noise"]]
 Layer = tuple[Tensor, Tensor]  # weight (inputs, outputs) and bias (outputs,): y = x weight + bias
 
-# Rows that go through a network at once on a CPU: 2,048 x 256 float32 are two megabytes, so that a layer's input and output stay
-# in a core's cache.
+# Rows that go through a network at once on a CPU: 2,048 x 256 float32 are two megabytes, so that a layer's input and
+# output stay in a core's cache.
 TILE_ROWS = 2048
 
 

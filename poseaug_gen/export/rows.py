@@ -35,7 +35,7 @@ from poseaug_gen.validity import LEAST_VALID, Limits
 
 BLOCK_ROWS = 16384  # candidates of one block; a part of the recipe: another number gives other rows
 CUDA_BLOCK_ROWS = 131_072  # a GPU is busy with so many for as long as Python takes to ask for them
-TRIAL_BLOCKS = 8  # 65,536 candidates show what share of them is valid
+TRIAL_BLOCKS = 8  # 131,072 candidates show what share of them is valid
 
 MENDS = {
     "not_finite": "the augmentor's weights or its source poses are broken, so train again",
@@ -117,7 +117,8 @@ class Sampler:
             yield kept, tally
             if done == rows:
                 return
-            if number + 1 >= TRIAL_BLOCKS and done < LEAST_VALID * total.candidates:
+            postures = total.candidates / self.settings.candidates  # of each at most one candidate is kept
+            if number + 1 >= TRIAL_BLOCKS and done < LEAST_VALID * postures:
                 raise _hardly_valid(done, total)
 
     def _made_ahead(self, shard: int) -> Iterator[Block]:
