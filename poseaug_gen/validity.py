@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from poseaug_gen.config import ExportSettings, Range, VisibilitySettings
+from poseaug_gen.memory import rows_last
 
 CAUSES = ("not_finite", "depth", "out_of_frame")  # a row is counted under the first that applies
 LEAST_VALID = 0.01  # of random candidates: where fewer are valid, to draw enough of them takes a hundred times as long
@@ -62,7 +63,7 @@ def faults(
     clamp's, not its own.
     """
     # Rows last, so that a joint's coordinate lies in one piece for all of them: a fifth of the time.
-    place, seen = (pose.permute(2, 1, 0).contiguous() for pose in (pose_3d, pose_2d))  # (axis, joint, row)
+    place, seen = (rows_last(pose).permute(2, 1, 0) for pose in (pose_3d, pose_2d))  # (axis, joint, row)
     finite = (place.abs().amax((0, 1)) < math.inf) & (seen.abs().amax((0, 1)) < math.inf)  # NaN is the largest
     x, y, depth = place
     in_depth = (depth.amin(0) >= limits.nearest) & (depth.amax(0) <= limits.farthest)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 CPU = torch.device("cpu")
@@ -58,8 +58,8 @@ class Weighted:
         count = math.prod(shape)
         place = torch.from_numpy(random.integers(len(self.share), size=count, dtype=np.int32))
         place = place.to(self.share.device).long()
-        stays: Bool[Tensor, " count"] = uniforms(random, count, device=place.device) < self.share[place]
-        return torch.where(stays, place, self.alias[place]).view(shape)
+        stays = uniforms(random, count, device=place.device) < self.share.index_select(0, place)
+        return torch.where(stays, place, self.alias.index_select(0, place)).view(shape)
 
 
 def _aliases(probability: Float[np.ndarray, " places"]) -> tuple[np.ndarray, np.ndarray]:

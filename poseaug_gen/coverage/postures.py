@@ -45,7 +45,9 @@ class Drawn:
 
     def take(self, rows: Int[Tensor, " chosen"]) -> Drawn:
         """Some rows."""
-        return Drawn(self.pool, self.place[rows], self.donors[:, rows], self.exchanged[:, rows], self.body[rows])
+        place, body = (values.index_select(0, rows) for values in (self.place, self.body))
+        donors, exchanged = (values.index_select(1, rows) for values in (self.donors, self.exchanged))
+        return Drawn(self.pool, place, donors, exchanged, body)
 
     def followed_by(self, other: Drawn) -> Drawn:
         """These rows, and after them those of a draw from the same pool or a part of it."""

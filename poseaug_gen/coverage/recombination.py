@@ -106,8 +106,8 @@ class Recombination:
             rows = changed.nonzero()[:, 0]
             if not len(rows):
                 continue
-            turn = rows_last(facing.index_select(0, trunk[rows]))
-            turned = rotate(turn, rows_last(lent.index_select(0, other[rows])))
+            turn = rows_last(facing.index_select(0, trunk.index_select(0, rows)))
+            turned = rotate(turn, rows_last(lent.index_select(0, other.index_select(0, rows))))
             for place, bone in enumerate(limbs.bones):  # each a few columns: no index of two axes at once
                 for axis in range(3):
                     directions[:, bone, axis].index_copy_(0, rows, turned[:, place, axis])

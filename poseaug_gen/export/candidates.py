@@ -53,6 +53,22 @@ class Made:
         return Made(*(getattr(self, field.name).index_select(0, rows) for field in fields(self)))
 
 
+@dataclass
+class Candidates:
+    """One candidate for each of some postures, and why no camera could have taken it.
+
+    They lie in the order in which they were made; :meth:`take` knows them by their postures.
+    """
+
+    made: Made
+    place: Int[Tensor, " rows"]  # where in ``made`` the candidate of each posture lies
+    fault: Bool[Tensor, "rows causes"]  # of each posture's candidate, causes as in validity
+
+    def take(self, rows: Int[Tensor, " chosen"]) -> Made:
+        """The candidates of some postures."""
+        return self.made.take(self.place.index_select(0, rows))
+
+
 class Maker:
     """Makes candidates of postures: a share of them by frozen augmentors, the others drawn.
 
@@ -77,8 +93,8 @@ class Maker:
         self.lens, self.balance = lens, balance
 
     @torch.inference_mode()
-    def make(self, posture: Drawn, random: np.random.Generator) -> tuple[Made, Bool[Tensor, "rows causes"]]:
-        """One candidate for each posture, and why no camera could have taken it (see :mod:`poseaug_gen.validity`)."""
+    def make(self, posture: Drawn, random: np.random.Generator) -> Candidates:
+        """One candidate for each posture."""
         device = posture.place.device
         tile_rows = TILE_ROWS if device.type == "cpu" else len(posture)
         epochs = list(self.augmentors)
@@ -96,7 +112,7 @@ class Maker:
         place = torch.empty_like(posture.place)
         place[torch.cat(rows)] = torch.arange(len(posture), device=device)
         made = Made(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Made)))
-        return made.take(place), torch.cat(fault)[place]
+        return Candidates(made, place, torch.cat(fault).index_select(0, place))
 
     def _made(self, posture: Drawn, epoch: int, random: np.random.Generator) -> Made:
         """A tile of candidates by the augmentor of an epoch, or drawn."""

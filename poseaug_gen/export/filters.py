@@ -10,7 +10,7 @@ from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.coverage.postures import Drawn, PosturePool
-from poseaug_gen.export.candidates import Made
+from poseaug_gen.export.candidates import Candidates, Made
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.models.precision import use_bfloat16
 from poseaug_gen.training.losses import EPSILON
@@ -38,19 +38,17 @@ class Filters:
         self.critics = Critics(*run.discriminators(), device, in_bfloat16) if wants_scores else None
         self.difficulty = Difficulty(run.estimator().to(device), postures, in_bfloat16) if wants_difficulty else None
 
-    def judge(
-        self, made: Made, fault: Bool[Tensor, "rows causes"], posture: Drawn
-    ) -> tuple[Int[Tensor, " rows"], Measured]:
+    def judge(self, candidates: Candidates, posture: Drawn) -> tuple[Int[Tensor, " rows"], Measured]:
         """Why each candidate is dropped, a number of :data:`REASONS`, or :data:`KEPT`; and what was measured.
 
         Only what a camera could have taken is measured; the others' values are NaN.
         """
-        reason = torch.where(fault.any(1), fault.long().argmax(1), KEPT)
+        reason = first_fault(candidates.fault)
         measured: Measured = {}
         if self.critics is None and self.difficulty is None:
             return reason, measured
         valid = (reason == KEPT).nonzero()[:, 0]
-        seen = made.take(valid)
+        seen = candidates.take(valid)
         if self.critics is not None:
             for name, values in zip(("score_3d", "score_2d"), self.critics(seen.pose, seen.pose_2d), strict=True):
                 measured[name] = _spread(values, valid, len(reason))
@@ -72,6 +70,14 @@ class Filters:
         off = torch.where(reason == KEPT, (difficulty - wished).abs(), torch.inf).unflatten(0, (-1, self.candidates))
         chosen = torch.zeros_like(off, dtype=torch.bool).scatter_(1, off.argmin(1, keepdim=True), True).flatten()
         reason[(reason == KEPT) & ~chosen] = _NOT_CHOSEN
+
+
+def first_fault(fault: Bool[Tensor, "rows causes"]) -> Int[Tensor, " rows"]:
+    """The first cause of each row that applies, or :data:`KEPT`."""
+    reason = torch.full((len(fault),), KEPT, device=fault.device)
+    for number in reversed(range(fault.shape[1])):
+        reason[fault[:, number]] = number
+    return reason
 
 
 class Critics:

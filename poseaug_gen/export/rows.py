@@ -144,10 +144,10 @@ class Sampler:
         posture, side = self._draw(self.block_rows // self.settings.candidates, random)
         again = torch.arange(len(posture), device=side.device).repeat_interleave(self.settings.candidates)
         posture, side = posture.take(again), side[again]
-        made, fault = self.maker.make(posture, random)
-        reason, measured = self.filters.judge(made, fault, posture)
+        candidates = self.maker.make(posture, random)
+        reason, measured = self.filters.judge(candidates, posture)
         kept = (reason < 0).nonzero()[:, 0]
-        made, measured = made.take(kept), {name: values[kept] for name, values in measured.items()}
+        made, measured = candidates.take(kept), {name: values[kept] for name, values in measured.items()}
         measured["split"] = side[kept]
         if self.settings.noise != "none":
             noise = self.settings.noise, self.settings.noise_scale

@@ -112,7 +112,7 @@ def test_nothing_is_redrawn_twice_or_lost(fake_run: RunFolder) -> None:
 def test_the_share_of_rows_that_the_augmentor_makes(make_run: Callable[..., RunFolder], share: float) -> None:
     """In an export with hardly an invalid row; the candidates' share is the settings'."""
     sampler, random = Sampler(make_run(learned=share), ExportSettings()), generator_of(0, 0, 0)
-    made, _ = sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random)
+    made = sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random).take(torch.arange(BLOCK_ROWS))
     assert len(made.pose) == BLOCK_ROWS
     assert set(made.snapshot.tolist()) <= {0, 7}
     assert is_near((made.snapshot == 7).numpy(), share)

@@ -22,8 +22,7 @@ def judged(run: RunFolder, settings: ExportSettings) -> tuple[np.ndarray, dict[s
     sampler, random = Sampler(run, settings), generator_of(0, 0, 0)
     posture = sampler.postures.draw(BLOCK_ROWS, random)
     with torch.inference_mode():
-        made, fault = sampler.maker.make(posture, random)
-        reason, measured = sampler.filters.judge(made, fault, posture)
+        reason, measured = sampler.filters.judge(sampler.maker.make(posture, random), posture)
     return reason.numpy(), {name: values.numpy() for name, values in measured.items()}
 
 

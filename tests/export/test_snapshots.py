@@ -60,7 +60,7 @@ def test_a_run_without_snapshots_is_told(make_run: Callable[..., RunFolder]) -> 
 def test_rows_are_spread_evenly_over_the_snapshots_and_made_by_them(run: RunFolder) -> None:
     def candidates(setting: str) -> Made:
         sampler, random = Sampler(run, ExportSettings(snapshots=setting, precision="fp32")), generator_of(0, 0, 0)
-        return sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random)[0]
+        return sampler.maker.make(sampler.postures.draw(BLOCK_ROWS, random), random).made
 
     made, epochs = candidates("all"), (5, 6, 7, 8)
     counts = [int((made.snapshot == epoch).sum()) for epoch in epochs]
