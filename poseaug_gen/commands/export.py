@@ -163,10 +163,11 @@ def _tell_plan(
     click.echo(f"{out}: {settings.n:,} pairs in {plan.shards} file(s) with pairs{there}")
     free = "" if plan.free_bytes is None else f", {in_bytes(plan.free_bytes)} free"
     click.echo(f"to make: {plan.rows:,} pairs in {plan.to_make} file(s), {in_bytes(plan.bytes)}{free}")
-    click.echo(
-        f"about {_in_time(plan.seconds)} on this machine: {plan.rows_per_second:,.0f} pairs a second, measured on "
-        f"{plan.measured_rows:,} of them that were made in memory; nothing was written"
-    )
+    if plan.rows:
+        click.echo(
+            f"about {_in_time(plan.seconds)} on this machine: {plan.rows_per_second:,.0f} pairs a second, measured on "
+            f"{plan.measured_rows:,} of them that were made in memory; nothing was written"
+        )
     click.echo("settings that the files would record:")
     for name, value in dataclasses.asdict(plan.settings).items():
         click.echo(f"  {name} = {json.dumps(value)}")

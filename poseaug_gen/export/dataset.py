@@ -15,7 +15,7 @@ from pathlib import Path
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export.existing import begun, entry_files, refuse_folder, whole_shards
+from poseaug_gen.export.existing import REMOVE, begun, entry_files, refuse_folder, whole_shards
 from poseaug_gen.export.index import write_index
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.maker import Recipe, sampler_of
@@ -81,7 +81,7 @@ def export(
             sampler_of(run, settings, cores())  # a run that cannot be read must not cost anybody their old export
             manifest = Manifest.begun(layout, attributes)
         else:
-            manifest = whole_shards(store, layout, begun(store, layout, attributes), cores())
+            manifest = whole_shards(store, layout, begun(store, layout, attributes), cores(), advance)
         todo = manifest.missing
         if todo:
             freed = sum(sizes(store, layout).values()) if overwrite else 0
@@ -90,7 +90,6 @@ def export(
             _remove(store, layout)
         try:
             tidy(store, layout)
-            advance(layout.rows - sum(layout.rows_of(shard) for shard in todo))
             if todo:
                 _make(recipe, manifest, advance, workers, engine)
             complete(store, layout, manifest)
@@ -127,17 +126,15 @@ def export_shard(
     if store.is_locked(layout.out):
         raise PoseAugError(f"{store.show(layout.out)}: another export is writing it; wait for its end")
     with store.locked(path, f"{store.show(path)}: another job is making it; wait for its end"):
-        known = begun(store, layout, attributes)
-        known = known.with_entries(entry for entry in known.entries.values() if entry.shard == shard)
-        there = not overwrite and shard in whole_shards(store, layout, known, threads=1).entries
-        if there:
-            advance(layout.rows_of(shard))
-        else:
+        known = begun(store, layout, attributes, REMOVE)
+        known = known.with_entries(entry for entry in known.entries.values() if entry.shard == shard and not overwrite)
+        known = whole_shards(store, layout, known, 1, advance)
+        there = shard in known.entries
+        if not there:
             for own in (path, layout.entry(shard)):
                 store.discard_drafts(own)
             _check_room(store, layout, columns_of(run.skeleton, settings), [shard], 0, say)
             recipe = Recipe(run.path, settings, layout, attributes, store)
-            known = Manifest.begun(layout, attributes)
             make_here(recipe, [shard], lambda entry: known.entries.update({shard: entry}), advance)
             store.write_text(layout.entry(shard), known.to_text())
     entry = known.entries[shard]
@@ -162,12 +159,14 @@ def complete(store: Store, layout: Layout, manifest: Manifest) -> None:
 def alone(store: Store, layout: Layout) -> Iterator[None]:
     """Hold an output; raises a PoseAugError where another process makes it, or a job one of its shards."""
     busy = "another export is writing it; wait for its end or choose another --out"
-    with store.locked(layout.out, f"{store.show(layout.out)}: {busy}"):
-        for shard in _locks(store, layout):
-            if store.is_locked(shard):
-                raise PoseAugError(f"{store.show(shard)}: another job is making it; wait for its end")
-        yield
-    store.release()
+    try:
+        with store.locked(layout.out, f"{store.show(layout.out)}: {busy}"):
+            for shard in _locks(store, layout):
+                if store.is_locked(shard):
+                    raise PoseAugError(f"{store.show(shard)}: another job is making it; wait for its end")
+            yield
+    finally:
+        store.release()
 
 
 def tidy(store: Store, layout: Layout) -> None:

@@ -10,7 +10,7 @@ from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.maker import sampler_of
-from poseaug_gen.export.schema import export_attributes
+from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
 from poseaug_gen.export.workers import cores
 from poseaug_gen.training.run_folder import RunFolder
@@ -54,18 +54,22 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     refuse_folder(store, layout)
     todo = begun(store, layout, export_attributes(run, settings)).missing
     todo = todo if shard is None else [number for number in todo if number == shard]
-    sampler = sampler_of(run, settings, cores())
     rows = sum(layout.rows_of(number) for number in todo)
-    measured, seconds = 0, 0.0
-    start = time.perf_counter()
-    for number, (block, _) in enumerate(sampler.blocks(0, layout.rows_of(0))):
-        if number == 0 and layout.rows_of(0) > len(block["source_index"]):
+    needed = layout.bytes_needed(columns_of(run.skeleton, settings), todo)
+    measured, rate = _measured(run, settings, layout.rows_of(0)) if rows else (0, 1.0)
+    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
+
+
+def _measured(run: RunFolder, settings: ExportSettings, rows: int) -> tuple[int, float]:
+    """How many of a first shard's ``rows`` were made to measure with, and how many of them a second."""
+    blocks = sampler_of(run, settings, cores()).blocks(0, rows)
+    start, measured, seconds = time.perf_counter(), 0, 0.0
+    for number, (block, _) in enumerate(blocks):
+        if number == 0 and len(block["source_index"]) < rows:
             start = time.perf_counter()
             continue
         measured += len(block["source_index"])
         seconds = time.perf_counter() - start
         if seconds > MEASURED_SECONDS or number >= MEASURED_BLOCKS:
             break
-    rate = measured / max(seconds, 1e-9)
-    needed = layout.bytes_needed(sampler.columns, todo)
-    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
+    return measured, measured / max(seconds, 1e-9)

@@ -11,10 +11,11 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.manifest import Entry, Manifest, differences, shared_of
 from poseaug_gen.export.reading import parsed, read_attributes
-from poseaug_gen.export.shard import is_as_written
+from poseaug_gen.export.shard import Advance, is_as_written
 from poseaug_gen.export.stores import Store
 
 BEGIN_AGAIN = "repeat the old ones, choose another --out, or start again with --overwrite"
+REMOVE = "repeat the old ones, choose another --out, or remove it first"  # one job does not begin again for all
 
 
 def refuse_folder(store: Store, layout: Layout) -> None:
@@ -23,24 +24,27 @@ def refuse_folder(store: Store, layout: Layout) -> None:
         raise PoseAugError(f"{store.show(layout.out)}: is a folder; give the name of the file to write, such as aug.h5")
 
 
-def begun(store: Store, layout: Layout, attributes: Mapping[str, Any]) -> Manifest:
+def begun(store: Store, layout: Layout, attributes: Mapping[str, Any], mend: str = BEGIN_AGAIN) -> Manifest:
     """What is said to be finished of an export with these attributes: by its manifest, entry files or plain file.
+
+    Args:
+        mend: what to do about another export that is there.
 
     Raises:
         PoseAugError: what is there is of another export, or of none, or damaged so that it cannot tell.
     """
     known = manifests(store, layout)
     for shown, manifest in known:
-        _refuse_other(shown, "begun", manifest.shared, attributes)
+        _refuse_other(shown, "begun", manifest.shared, attributes, mend)
     begun = Manifest.begun(layout, attributes)
-    plain = _plain_file(store, layout, attributes, told=bool(known)) if store.exists(layout.out) else None
+    plain = _plain_file(store, layout, attributes, bool(known), mend) if store.exists(layout.out) else None
     if not layout.sharded:
         return begun.with_entries([plain] if plain else [])
     # The manifest has the last word, if an entry file says otherwise.
     return begun.with_entries(entry for _, manifest in reversed(known) for entry in manifest.entries.values())
 
 
-def _plain_file(store: Store, layout: Layout, attributes: Mapping[str, Any], told: bool) -> Entry | None:
+def _plain_file(store: Store, layout: Layout, attributes: Mapping[str, Any], told: bool, mend: str) -> Entry | None:
     """The entry of a whole plain file; None where it is damaged, or where it is a virtual dataset.
 
     Args:
@@ -59,7 +63,7 @@ def _plain_file(store: Store, layout: Layout, attributes: Mapping[str, Any], tol
         raise PoseAugError(
             f"{shown}: exists already and is no whole export; choose another --out, or replace it with --overwrite"
         ) from error
-    _refuse_other(str(shown), "made", shared_of(found), attributes)
+    _refuse_other(str(shown), "made", shared_of(found), attributes, mend)
     if layout.sharded or "digests" not in found or found["row_count"] != layout.rows:
         return None
     try:
@@ -89,25 +93,32 @@ def entry_files(store: Store, layout: Layout) -> list[str]:
     return [name for name, match in matches if match and match["kind"] == "json"]
 
 
-def _refuse_other(shown: str, how: str, old: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+def _refuse_other(shown: str, how: str, old: Mapping[str, Any], attributes: Mapping[str, Any], mend: str) -> None:
     different = differences(old, shared_of(attributes))
     if different:
-        raise PoseAugError(f"{shown}: was {how} with other settings ({different}); {BEGIN_AGAIN}")
+        raise PoseAugError(f"{shown}: was {how} with other settings ({different}); {mend}")
 
 
-def whole_shards(store: Store, layout: Layout, manifest: Manifest, threads: int) -> Manifest:
+def whole_shards(store: Store, layout: Layout, manifest: Manifest, threads: int, advance: Advance) -> Manifest:
     """The same export's manifest with those entries alone whose file is there with its SHA-256, computed anew.
 
     Of a plain file, which has none, this was found out when its attributes were read.
+
+    Args:
+        advance: told the rows of every shard that is whole.
     """
-    if not layout.sharded:
-        return manifest
 
     def is_whole(entry: Entry) -> bool:
+        if not layout.sharded:
+            return True
         name = layout.path(entry.shard)
         fits = (entry.file, entry.rows) == (name.name, layout.rows_of(entry.shard))
         return fits and store.size(name) == entry.bytes and store.sha256(name) == entry.sha256
 
-    entries = list(manifest.entries.values())
+    entries, found = list(manifest.entries.values()), []
     with ThreadPoolExecutor(threads) as pool:
-        return manifest.with_entries(e for e, good in zip(entries, pool.map(is_whole, entries), strict=True) if good)
+        for entry, good in zip(entries, pool.map(is_whole, entries), strict=True):
+            if good:
+                found.append(entry)
+                advance(entry.rows)
+    return manifest.with_entries(found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from poseaug_gen.hdf5 import Writer
 
 Advance = Callable[[int], object]  # told how many rows were written since it was last called
 
+HASH_BEHIND = 2  # chunks that are written and not hashed yet; more only push each other out of the cache
 GZIP_LEVEL = 4  # a level more saves a hundredth of the bytes for twice the time
 
 
@@ -65,15 +67,15 @@ def write_rows(
     write = _write_direct if compression == "none" else _write_filtered
     start = 0
     with _hashing(columns) as hashes:
-        for block in whole_chunks(blocks):
-            for first in range(0, len(block["source_index"]), CHUNK_ROWS):
-                chunk = {c.name: np.ascontiguousarray(block[c.name][first : first + CHUNK_ROWS]) for c in columns}
-                hashes.update(chunk)
-                for name, values in chunk.items():
-                    write(datasets[name], start, values)
-                writer.check()
-                start += len(values)
-                advance(len(values))
+        for chunk in whole_chunks(blocks):
+            size = len(chunk["source_index"])
+            chunk = {column.name: np.ascontiguousarray(chunk[column.name]) for column in columns}
+            hashes.update(chunk)
+            for name, values in chunk.items():
+                write(datasets[name], start, values)
+            writer.check()
+            start += size
+            advance(size)
         return hashes.hexdigests()
 
 
@@ -91,27 +93,25 @@ def _write_filtered(dataset: h5py.Dataset, start: int, values: np.ndarray) -> No
 
 
 class _Hashes:
-    """The SHA-256 of every column, computed beside the writing: each of the two takes as long as the other."""
+    """The SHA-256 of every column, computed in threads beside the writing: it takes as long as that."""
 
-    def __init__(self, columns: Sequence[Column], thread: ThreadPoolExecutor) -> None:
+    def __init__(self, columns: Sequence[Column], threads: ThreadPoolExecutor) -> None:
         self._hashes = {column.name: hashlib.sha256() for column in columns}
-        self._thread = thread
-        self._last: Future[None] | None = None
+        self._threads = threads
+        self._behind: deque[Future[None]] = deque()
 
     def update(self, chunk: Rows) -> None:
-        self._wait()  # one chunk at a time is held, no more
-        self._last = self._thread.submit(self._update, chunk)
+        self._behind.append(self._threads.submit(self._update, chunk))
+        while len(self._behind) > HASH_BEHIND:
+            self._behind.popleft().result()
 
     def _update(self, chunk: Rows) -> None:
         for name, values in chunk.items():
             self._hashes[name].update(values.data)
 
-    def _wait(self) -> None:
-        if self._last is not None:
-            self._last.result()
-
     def hexdigests(self) -> dict[str, str]:
-        self._wait()
+        while self._behind:
+            self._behind.popleft().result()
         return {name: hash_.hexdigest() for name, hash_ in self._hashes.items()}
 
 
@@ -122,16 +122,27 @@ def _hashing(columns: Sequence[Column]) -> Iterator[_Hashes]:
 
 
 def whole_chunks(blocks: Iterable[Rows]) -> Iterator[Rows]:
-    """The same rows in blocks of whole chunks; only the last may end within one."""
+    """The same rows a chunk at a time; only the last may be short. Rows are copied where a chunk is of two blocks."""
     held: Rows = {}
+    filled = 0
     for block in blocks:
-        held = {name: np.concatenate([held[name], block[name]]) for name in block} if held else block
-        whole = len(held["source_index"]) // CHUNK_ROWS * CHUNK_ROWS
-        if whole:
-            yield {name: values[:whole] for name, values in held.items()}
-            held = {name: values[whole:] for name, values in held.items()}
-    if held and len(held["source_index"]):
-        yield held
+        rows, start = len(block["source_index"]), 0
+        while start < rows:
+            if not filled and rows - start >= CHUNK_ROWS:
+                yield {name: values[start : start + CHUNK_ROWS] for name, values in block.items()}
+                start += CHUNK_ROWS
+                continue
+            if not filled:
+                held = {name: np.empty((CHUNK_ROWS, *values.shape[1:]), values.dtype) for name, values in block.items()}
+            stop = min(rows, start + CHUNK_ROWS - filled)
+            for name, values in block.items():
+                held[name][filled : filled + stop - start] = values[start:stop]
+            filled, start = filled + stop - start, stop
+            if filled == CHUNK_ROWS:
+                yield held
+                filled = 0
+    if filled:
+        yield {name: values[:filled] for name, values in held.items()}
 
 
 def set_attributes(file: h5py.File, attributes: Mapping[str, Any], digests: Mapping[str, str] | None = None) -> None:

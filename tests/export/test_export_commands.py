@@ -80,6 +80,61 @@ def test_mistakes_are_one_sentence(words: tuple[str, ...], code: int, says: str)
     assert not any(Path().iterdir())
 
 
+def test_shards_merge_and_going_on(fake_run: RunFolder) -> None:
+    words = ("--n", "3000", "--run", fake_run.path)
+    for shard in ("1/3", "0/3"):
+        made = typed("export", *words, "--shard", shard)
+        assert made.exit_code == 0, made.output
+        assert "Next, when all 3 shards are made: poseaug-gen merge aug.h5" in made.stdout
+    assert "1,000 pairs in one file" in made.stdout
+    early = typed("merge", "aug.h5")
+    assert early.exit_code == 1
+    assert early.stderr.startswith("Error: aug.shards: 1 of 3 shards are missing (2)")
+    assert typed("export", *words, "--shard", "2/3").exit_code == 0
+    assert "nothing to do" in typed("export", *words, "--shard", "2/3").stdout
+    assert "aug.h5: 3,000 pairs in 3 shards" in typed("merge", "aug.shards").stdout
+    assert json.loads(typed("merge", "aug.h5", "--log-json").stdout)["made"] == 0
+    assert "nothing to do" in typed("merge", "aug.h5").stdout
+    again = typed("export", *words, "--shard-rows", "1000", "--workers", "2")
+    assert again.exit_code == 0
+    assert "aug.h5: all 3,000 pairs are there and as they were written: nothing to do" in again.stdout
+    assert typed("verify", "aug.h5").exit_code == 0
+    other = typed("export", *words, "--shard-rows", "1000", "--seed", "1")
+    assert other.exit_code == 1
+    assert "was begun with other settings (export.seed: 0 -> 1)" in other.stderr
+    Path("aug.shards/aug-00001-of-00003.h5").unlink()
+    assert "(2 of them were there already)" in typed("export", *words, "--shard-rows", "1000").stdout
+
+
+def test_a_dry_run_tells_everything_and_writes_nothing(fake_run: RunFolder) -> None:
+    words = ("export", "--n", "50_000", "--run", fake_run.path, "--shard-rows", "20000", "--scores")
+    told = typed(*words, "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert not any(Path().iterdir())
+    for said in (
+        "in 3 file(s)",
+        "to make: 50,000 pairs",
+        " free",
+        "pairs a second, measured on",
+        "nothing was written",
+    ):
+        assert said in told.stdout
+    assert "  scores = true" in told.stdout
+    plan = json.loads(typed(*words, "--dry-run", "--log-json").stdout)
+    assert (plan["shards"], plan["to_make"], plan["rows"], plan["settings"]["seed"]) == (3, 3, 50_000, 0)
+    assert plan["seconds"] > 0
+    assert plan["measured_rows"] > 8000
+    assert not any(Path().iterdir())
+    made = json.loads(typed(*words, "--log-json").stdout.splitlines()[-1])
+    assert made["bytes"] <= plan["bytes"] < 1.2 * made["bytes"] + 3 * 256 * 1024
+    before = sorted(Path().rglob("*"))
+    assert json.loads(typed(*words, "--dry-run", "--log-json").stdout)["to_make"] == 0
+    refused = typed(*words, "--dry-run", "--seed", "9")
+    assert refused.exit_code == 1
+    assert "export.seed: 0 -> 9" in refused.stderr
+    assert sorted(Path().rglob("*")) == before
+
+
 def test_an_unfinished_run_is_not_exported(make_run) -> None:
     run = make_run()
     run.write_info(state="running")
