@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -123,6 +124,7 @@ def _started(recipe: Recipe, workers: int) -> Iterator[list[_Worker]]:
     """So many processes at work; at the end of the block none is left."""
     context = multiprocessing.get_context("spawn")  # a fork would take over threads of torch that are not there
     everyone: list[_Worker] = []
+    resource_tracker.ensure_running()  # multiprocessing's own process; as it starts, it lets signals through again
     # Ctrl-C goes to every process of the terminal. Signals that are blocked now stay blocked in the new processes, from
     # their first instruction on: they leave it to us to stop them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

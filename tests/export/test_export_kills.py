@@ -93,6 +93,25 @@ def test_a_killed_worker_is_one_sentence_and_the_same_command_goes_on(fake_run: 
     assert verify(tmp_path / "aug.h5").rows == ROWS
 
 
+def lets_through(process: int, number: signal.Signals) -> bool:
+    """Whether a process neither blocks nor ignores a signal, by what the system says of it."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigBlk:", "SigIgn:"))]
+    return not any(mask >> (number - 1) & 1 for mask in masks)
+
+
+def test_ctrl_c_goes_to_the_parent_alone_from_the_first_moment(fake_run: RunFolder, tmp_path: Path) -> None:
+    """Else a worker that is still importing would show its user where."""
+    process = started(*words(fake_run, 2), cwd=tmp_path)
+    try:
+        wait_until(lambda: len(in_session(process.pid)) >= 4)  # two workers and multiprocessing's own process
+        others = [pid for pid in in_session(process.pid) if pid != process.pid]
+        assert not [pid for pid in others if lets_through(pid, signal.SIGINT)]
+        wait_until(lambda: lets_through(process.pid, signal.SIGINT))
+    finally:
+        kill(process)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_stops_promptly_and_leaves_nothing_half_written(
     fake_run: RunFolder, tmp_path: Path, workers: int
@@ -100,7 +119,7 @@ def test_ctrl_c_stops_promptly_and_leaves_nothing_half_written(
     process = started(*words(fake_run, workers), cwd=tmp_path)
     wait_until(lambda: any(tmp_path.glob("aug.shards/*.tmp-*")))
     os.killpg(process.pid, signal.SIGINT)  # as the terminal does: the workers get it too
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=30)
     assert process.returncode == 130, error
     assert "run the same command again to finish" in error
     assert "Traceback" not in error
