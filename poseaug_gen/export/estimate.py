@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.machine import resolved
 from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
 from poseaug_gen.export.workers import cores
 from poseaug_gen.training.run_folder import RunFolder
 
-MEASURED_SECONDS = 2.0  # after a first block, which pays for what is only done once
-MEASURED_BLOCKS = 16
+MEASURED_SECONDS = 2.0  # after the first blocks, which pay for what is only done once
+MEASURED_BLOCKS = 64
+MANY_ROWS = 10**12  # of a shard that does not end before enough is measured
 
 
 @dataclass(frozen=True)
@@ -50,24 +53,24 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
         PoseAugError: the export would be refused, or the run cannot be read.
     """
     store, name = store_of(out)
+    recorded = resolved(settings)
     layout = Layout(name, settings.n, settings.shard_rows)
     refuse_folder(store, layout)
     todo = begun(store, layout, export_attributes(run, settings)).missing
     todo = todo if shard is None else [number for number in todo if number == shard]
     rows = sum(layout.rows_of(number) for number in todo)
     needed = layout.bytes_needed(columns_of(run.skeleton, settings), todo)
-    measured, rate = _measured(run, settings, layout.rows_of(0)) if rows else (0, 1.0)
-    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
+    measured, rate = _measured(run, settings) if rows else (0, 1.0)
+    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, recorded)
 
 
-def _measured(run: RunFolder, settings: ExportSettings, rows: int) -> tuple[int, float]:
-    """How many of a first shard's ``rows`` were made to measure with, and how many of them a second."""
-    blocks = sampler_of(run, settings, cores()).blocks(0, rows)
+def _measured(run: RunFolder, settings: ExportSettings) -> tuple[int, float]:
+    """How many rows were made to measure with, and how many of them a second."""
+    threads = cores()
+    blocks = islice(sampler_of(run, settings, threads).blocks(0, MANY_ROWS), threads + 2, None)
+    next(blocks)  # those that were begun beside the first ones are not counted
     start, measured, seconds = time.perf_counter(), 0, 0.0
-    for number, (block, _) in enumerate(blocks):
-        if number == 0 and len(block["source_index"]) < rows:
-            start = time.perf_counter()
-            continue
+    for number, (block, _) in enumerate(blocks, start=1):
         measured += len(block["source_index"])
         seconds = time.perf_counter() - start
         if seconds > MEASURED_SECONDS or number >= MEASURED_BLOCKS:

@@ -11,6 +11,7 @@ import pytest
 from poseaug_gen.config import BadConfigError, ExportSettings
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.lenses import FieldsOfView, FixedLenses, draw_lenses, lenses_of
+from poseaug_gen.export.machine import resolved
 from poseaug_gen.export.schema import export_attributes, recorded_settings, settings_hash
 from poseaug_gen.sources.rigs import studio
 from poseaug_gen.training.run_folder import RunFolder
@@ -119,7 +120,7 @@ def test_a_file_tells_a_rigs_lenses_and_not_where_its_file_lay(rigs: Path, fake_
     assert config["export"]["lenses"][0] == [2, 2, 0, 0, 0, 0, 0, 0, 0, 1920, 1080]
     assert json.loads(ring["config"])["export"]["lenses"] == [[40, 60, 640, 480]]
     assert str(rigs.parent) not in two["config"]
-    assert recorded_settings(config) == ExportSettings(n=10, cameras="rig:rigs.json:two")
+    assert recorded_settings(config) == resolved(ExportSettings(n=10, cameras="rig:rigs.json:two"))
     assert attributes("two") == two
     rigs.write_text(rigs.read_text().replace("1920", "1280"))
     assert settings_hash(attributes("two")) != settings_hash(two), "a changed rig is a changed setting"

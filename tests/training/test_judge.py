@@ -26,7 +26,7 @@ OWN_LIMBS = {"postures__exchange_legs": 0.0, "postures__exchange_arms": 0.0, "po
 # A level camera near the floor, in whose frames those who sit have room and those who stand have none.
 LOW = {"views__lowest": 0.35, "views__highest": 0.35, "views__aim": 0.35, "views__aim_spread": 0.0, "views__roll": 0.0}
 LOW |= {"views__fills_least": 0.9, "views__fills_most": 0.9, "views__wander": 0.0, "views__own_lens": 0.0}
-LOW |= {"views__raised": 0.0, "views__lean": 0.0}
+LOW |= {"views__raised": 0.0, "views__lean": 0.0, "views__sole_spread": 0.0}
 
 
 @pytest.fixture(autouse=True)
