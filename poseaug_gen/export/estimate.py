@@ -17,7 +17,7 @@ from poseaug_gen.export.stores import store_of
 from poseaug_gen.export.workers import cores
 from poseaug_gen.training.run_folder import RunFolder
 
-MEASURED_SECONDS = 2.0  # after the first blocks, which pay for what is only done once
+MEASURED_SECONDS = 1.0  # after the first blocks, which pay for what is only done once
 MEASURED_BLOCKS = 64
 MANY_ROWS = 10**12  # of a shard that does not end before enough is measured
 

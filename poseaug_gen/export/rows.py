@@ -99,6 +99,8 @@ class Sampler:
         self.postures = PosturePool(poses, run.built_in_rows, _postures(config, settings), run.difficulty()).to(device)
         self.maker = _maker(run, settings)
         self.filters = Filters(run, settings, self.postures)
+        if device.type == "cuda":
+            torch.cuda.synchronize()  # the threads' streams read what this one has put there
         self.sides = [self.postures]  # of the split: for training, for validation
         if settings.split:
             held_out = validation_rows(poses, run.built_in_rows, settings.split, settings.seed, str(run.path))
