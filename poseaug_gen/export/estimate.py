@@ -9,6 +9,7 @@ from pathlib import Path
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.machine import resolved
 from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
@@ -49,6 +50,7 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     Raises:
         PoseAugError: the export would be refused, or the run cannot be read.
     """
+    settings = resolved(settings)
     store, name = store_of(out)
     layout = Layout(name, settings.n, settings.shard_rows)
     refuse_folder(store, layout)
