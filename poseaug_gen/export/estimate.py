@@ -52,6 +52,7 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     Raises:
         PoseAugError: the export would be refused, or the run cannot be read.
     """
+    settings = resolved(settings)
     store, name = store_of(out)
     recorded = resolved(settings)
     layout = Layout(name, settings.n, settings.shard_rows)
