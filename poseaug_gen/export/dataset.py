@@ -18,13 +18,13 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.existing import REMOVE, begun, entry_files, refuse_folder, whole_shards
 from poseaug_gen.export.index import write_index
 from poseaug_gen.export.layout import Layout
-from poseaug_gen.export.machine import resolved
+from poseaug_gen.export.machine import cores, resolved
 from poseaug_gen.export.maker import Recipe, sampler_of
 from poseaug_gen.export.manifest import Entry, Manifest
 from poseaug_gen.export.schema import Column, columns_of, export_attributes
 from poseaug_gen.export.shard import Advance
 from poseaug_gen.export.stores import Store, store_of
-from poseaug_gen.export.workers import cores, make_here, make_in_processes
+from poseaug_gen.export.workers import make_here, make_in_processes
 from poseaug_gen.training.run_folder import RunFolder
 
 Say = Callable[[str], object]  # told what a user may want to know before the work begins

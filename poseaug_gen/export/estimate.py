@@ -10,11 +10,10 @@ from pathlib import Path
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
-from poseaug_gen.export.machine import resolved
+from poseaug_gen.export.machine import cores, resolved
 from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
-from poseaug_gen.export.workers import cores
 from poseaug_gen.training.run_folder import RunFolder
 
 MEASURED_SECONDS = 1.0  # after the first blocks, which pay for what is only done once
