@@ -53,7 +53,6 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     """
     settings = resolved(settings)
     store, name = store_of(out)
-    recorded = resolved(settings)
     layout = Layout(name, settings.n, settings.shard_rows)
     refuse_folder(store, layout)
     todo = begun(store, layout, export_attributes(run, settings)).missing
@@ -61,7 +60,7 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     rows = sum(layout.rows_of(number) for number in todo)
     needed = layout.bytes_needed(columns_of(run.skeleton, settings), todo)
     measured, rate = _measured(run, settings) if rows else (0, 1.0)
-    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, recorded)
+    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
 
 
 def _measured(run: RunFolder, settings: ExportSettings) -> tuple[int, float]:
