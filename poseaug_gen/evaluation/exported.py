@@ -14,8 +14,10 @@ import torch
 from poseaug_gen.bones import root_relative
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export.dataset import Layout
 from poseaug_gen.export.intact import intact
+from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.machine import cores
+from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.reading import Found, Part, check_form, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.rows import Rows, Sampler
 from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes, settings_hash, to_json
@@ -30,7 +32,7 @@ def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
     Raises:
         PoseAugError: the run cannot be read, or hardly a candidate is valid.
     """
-    layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), Sampler(run, settings)
+    layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), sampler_of(run, settings, cores())
     blocks = (rows for shard in range(layout.shards) for rows, _ in sampler.blocks(shard, layout.rows_of(shard)))
     return _filled(blocks, settings.n, run.skeleton, str(run.path))
 

@@ -18,12 +18,13 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.existing import REMOVE, begun, entry_files, refuse_folder, whole_shards
 from poseaug_gen.export.index import write_index
 from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.machine import cores, resolved
 from poseaug_gen.export.maker import Recipe, sampler_of
 from poseaug_gen.export.manifest import Entry, Manifest
 from poseaug_gen.export.schema import Column, columns_of, export_attributes
 from poseaug_gen.export.shard import Advance
 from poseaug_gen.export.stores import Store, store_of
-from poseaug_gen.export.workers import cores, make_here, make_in_processes
+from poseaug_gen.export.workers import make_here, make_in_processes
 from poseaug_gen.training.run_folder import RunFolder
 
 Say = Callable[[str], object]  # told what a user may want to know before the work begins
@@ -72,6 +73,7 @@ def export(
         PoseAugError: what is at ``out`` is of other settings, another process makes it, the run cannot be read, hardly
             a candidate is valid, or there is no room. Finished shards stay, and the same call goes on from them.
     """
+    settings = resolved(settings)  # here, once: another machine might decide otherwise
     store, name = store_of(out)
     layout, attributes = Layout(name, settings.n, settings.shard_rows), export_attributes(run, settings)
     recipe = Recipe(run.path, settings, layout, attributes, store)
@@ -117,6 +119,7 @@ def export_shard(
     Raises:
         PoseAugError: as :func:`export`.
     """
+    settings = resolved(settings)  # here, once: another machine might decide otherwise
     store, name = store_of(out)
     layout, attributes = Layout(name, settings.n, settings.shard_rows), export_attributes(run, settings)
     if not layout.sharded:

@@ -10,14 +10,13 @@ from pathlib import Path
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
-from poseaug_gen.export.machine import resolved
+from poseaug_gen.export.machine import cores, resolved
 from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
-from poseaug_gen.export.workers import cores
 from poseaug_gen.training.run_folder import RunFolder
 
-MEASURED_SECONDS = 2.0  # after the first blocks, which pay for what is only done once
+MEASURED_SECONDS = 1.0  # after the first blocks, which pay for what is only done once
 MEASURED_BLOCKS = 64
 MANY_ROWS = 10**12  # of a shard that does not end before enough is measured
 
@@ -52,8 +51,8 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     Raises:
         PoseAugError: the export would be refused, or the run cannot be read.
     """
+    settings = resolved(settings)
     store, name = store_of(out)
-    recorded = resolved(settings)
     layout = Layout(name, settings.n, settings.shard_rows)
     refuse_folder(store, layout)
     todo = begun(store, layout, export_attributes(run, settings)).missing
@@ -61,7 +60,7 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     rows = sum(layout.rows_of(number) for number in todo)
     needed = layout.bytes_needed(columns_of(run.skeleton, settings), todo)
     measured, rate = _measured(run, settings) if rows else (0, 1.0)
-    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, recorded)
+    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
 
 
 def _measured(run: RunFolder, settings: ExportSettings) -> tuple[int, float]:

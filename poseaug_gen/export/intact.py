@@ -17,6 +17,7 @@ from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.reading import (
     MANIFEST,
+    OWN_ATTRIBUTES,
     REMAKE,
     Found,
     Part,
@@ -30,7 +31,6 @@ from poseaug_gen.export.schema import CHUNK_ROWS, settings_hash
 from poseaug_gen.export.shard import attributes_digest
 
 BLOCK_ROWS = 8 * CHUNK_ROWS  # 14 MB of h36m16
-OWN_ATTRIBUTES = ("row_count", "redrawn", "shard", "digests")  # in which the files of one export differ
 
 
 def intact(found: Found, hashes: bool = False) -> None:

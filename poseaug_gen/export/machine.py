@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,3 +40,10 @@ def has_bf16(device: str) -> bool:
         return False
     flags = next((line for line in lines if line.startswith(("flags", "features"))), "")
     return bool(_BF16_FLAGS & set(flags.split()))
+
+
+def cores() -> int:
+    """How many this process may use: those it is allowed, and no more than OpenMP is told to take."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(asked)) if asked.isdigit() and int(asked) > 0 else allowed

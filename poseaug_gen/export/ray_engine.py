@@ -23,6 +23,7 @@ from poseaug_gen.export.workers import threads_of
 RETRIES = 5  # of a shard whose node or process is lost
 NEEDED = ("config.toml", "run.json", "*.h5", "*.safetensors", "snapshots/*.safetensors")  # what an export may read
 NOT_NEEDED = ("validation.h5",)
+RIG = "rig"  # the kind of cameras that are in a file, and the folder that it travels in
 
 _makers: dict[str, ShardMaker] = {}  # of a Ray process, by export; it makes many shards of one, and holds one
 
@@ -46,7 +47,7 @@ def make_on_ray(recipe: Recipe, shards: Sequence[int], workers: int, finished: F
         recipe = replace(recipe, threads=threads_of(workers) if own else 1)
         if isinstance(recipe.store, LocalStore):  # a node's folder of work is another
             recipe = replace(recipe, store=LocalStore(recipe.store.root.absolute()))
-        key, files = os.urandom(8).hex(), ray.put(_run_files(recipe.run))
+        key, files = os.urandom(8).hex(), ray.put(_files(recipe))
         task: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_make_one)
         waiting = [task.remote(key, recipe, files, shard) for shard in shards]
         while waiting:
@@ -94,10 +95,20 @@ def _connected(ray: Any, workers: int) -> Iterator[bool]:
             ray.shutdown()
 
 
-def _run_files(run: Path) -> dict[str, bytes]:
-    """The files of a run that an export may read, by their names in its folder."""
+def _files(recipe: Recipe) -> dict[str, bytes]:
+    """The files that an export may read, by their names in the folder of its run; a rig's lies in a folder beside."""
+    run = recipe.run
     paths = (path for pattern in NEEDED for path in sorted(run.glob(pattern)) if path.name not in NOT_NEEDED)
-    return {path.relative_to(run).as_posix(): path.read_bytes() for path in paths}
+    files = {path.relative_to(run).as_posix(): path.read_bytes() for path in paths}
+    rig = _rig_file(recipe.settings.cameras)
+    return files if rig is None else {**files, f"{RIG}/{rig.name}": rig.read_bytes()}
+
+
+def _rig_file(cameras: str) -> Path | None:
+    """The file in the setting ``cameras`` (``rig:FILE`` or ``rig:FILE:NAME``); None where there is none in it."""
+    kind, _, rig = cameras.partition(":")
+    paths = [Path(name) for name in (rig, rig.rpartition(":")[0]) if kind == RIG and name]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _make_one(key: str, recipe: Recipe, files: Mapping[str, bytes], shard: int) -> Entry:
@@ -105,13 +116,22 @@ def _make_one(key: str, recipe: Recipe, files: Mapping[str, bytes], shard: int) 
     import torch
 
     torch.set_num_threads(recipe.threads)
-    maker = _makers.get(key)
-    if maker is None:
+    if key not in _makers:
         _makers.clear()
         with tempfile.TemporaryDirectory(prefix="poseaug-gen-run-") as folder:
-            for name, data in files.items():
-                path = Path(folder) / name
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(data)
-            maker = _makers[key] = ShardMaker(replace(recipe, run=Path(folder)))
-    return maker.make(shard)
+            _makers[key] = ShardMaker(_unpacked(recipe, files, Path(folder)))
+    return _makers[key].make(shard)
+
+
+def _unpacked(recipe: Recipe, files: Mapping[str, bytes], folder: Path) -> Recipe:
+    """The same recipe, whose files lie in ``folder``."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    settings = recipe.settings
+    for name in files:
+        if name.startswith(f"{RIG}/"):
+            rest = settings.cameras.rpartition(Path(name).name)[2]  # the camera rig's name in its file, if any
+            settings = replace(settings, cameras=f"{RIG}:{folder / name}{rest}")
+    return replace(recipe, run=folder, settings=settings)

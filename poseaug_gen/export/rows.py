@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ from poseaug_gen.validity import LEAST_VALID, Limits
 
 BLOCK_ROWS = 16384  # candidates of one block; a part of the recipe: another number gives other rows
 CUDA_BLOCK_ROWS = 131_072  # a GPU is busy with so many for as long as Python takes to ask for them
+RECENT_BLOCKS = 8  # that tell how many more are needed
 TRIAL_BLOCKS = 8  # 131,072 candidates show what share of them is valid
 
 MENDS = {
@@ -99,6 +101,8 @@ class Sampler:
         self.postures = PosturePool(poses, run.built_in_rows, _postures(config, settings), run.difficulty()).to(device)
         self.maker = _maker(run, settings)
         self.filters = Filters(run, settings, self.postures)
+        if device.type == "cuda":
+            torch.cuda.synchronize()  # the threads' streams read what this one has put there
         self.sides = [self.postures]  # of the split: for training, for validation
         if settings.split:
             held_out = validation_rows(poses, run.built_in_rows, settings.split, settings.seed, str(run.path))
@@ -111,7 +115,7 @@ class Sampler:
             PoseAugError: hardly a candidate is valid.
         """
         total, done = Tally(), 0
-        for number, block in enumerate(self._made_ahead(shard)):
+        for number, block in enumerate(self._made_ahead(shard, rows)):
             kept, tally = block.first(rows - done)
             total, done = total + tally, done + len(kept["source_index"])
             yield kept, tally
@@ -121,17 +125,22 @@ class Sampler:
             if number + 1 >= TRIAL_BLOCKS and done < LEAST_VALID * postures:
                 raise _hardly_valid(done, total)
 
-    def _made_ahead(self, shard: int) -> Iterator[Block]:
-        """Blocks in their order, without end; while one is used, threads make the next."""
+    def _made_ahead(self, shard: int, rows: int) -> Iterator[Block]:
+        """Blocks in their order, without end; while one is used, threads make those that ``rows`` rows still need."""
         whole_process = torch.get_num_threads()
         with ThreadPoolExecutor(self.threads, initializer=_begin_thread, initargs=(self.settings.device,)) as pool:
             numbers = count()
             ahead: deque[Future[Block]] = deque()
+            sizes = [self.block_rows // self.settings.candidates]  # a guess, until there are blocks to go by
+            used = 0
             try:
                 while True:
-                    while len(ahead) <= self.threads:
+                    while not ahead or (len(ahead) <= self.threads and used + len(ahead) * fmean(sizes) < rows):
                         ahead.append(pool.submit(self.block, shard, next(numbers)))
-                    yield ahead.popleft().result()
+                    block = ahead.popleft().result()
+                    used += len(block.kept)
+                    sizes = [*sizes[-RECENT_BLOCKS:], len(block.kept)]
+                    yield block
             finally:
                 for future in ahead:
                     future.cancel()
@@ -142,8 +151,9 @@ class Sampler:
         """The valid rows among one block's candidates."""
         random = generator_of(self.settings.seed, shard, number)
         posture, side = self._draw(self.block_rows // self.settings.candidates, random)
-        again = torch.arange(len(posture), device=side.device).repeat_interleave(self.settings.candidates)
-        posture, side = posture.take(again), side[again]
+        if self.settings.candidates > 1:
+            again = torch.arange(len(posture), device=side.device).repeat_interleave(self.settings.candidates)
+            posture, side = posture.take(again), side[again]
         candidates = self.maker.make(posture, random)
         reason, measured = self.filters.judge(candidates, posture)
         kept = (reason < 0).nonzero()[:, 0]

@@ -21,17 +21,11 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.export.machine import cores
 from poseaug_gen.export.maker import Finished, Recipe, ShardMaker, make_shards
 from poseaug_gen.export.shard import Advance
 
 READY, ROWS, FINISHED, FAILED, DONE = "ready", "rows", "finished", "failed", "done"  # what a worker tells
-
-
-def cores() -> int:
-    """How many this process may use: those it is allowed, and no more than OpenMP is told to take."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed, int(asked)) if asked.isdigit() and int(asked) > 0 else allowed
 
 
 def threads_of(workers: int) -> int:

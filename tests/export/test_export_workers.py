@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,16 @@ from export_files import files_in, hashes
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export import dataset, workers
 from poseaug_gen.export.dataset import Summary
+from poseaug_gen.export.maker import Recipe
 from poseaug_gen.export.workers import cores, threads_of
 from poseaug_gen.training.run_folder import RunFolder
 
 MakeExport = Callable[..., Summary]
 
 
-def test_workers_make_the_same_bytes(make_export: MakeExport) -> None:
+def test_workers_make_the_same_bytes(make_export: MakeExport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process of two threads, and two of one each."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     rows = {"n": 30_000, "shard_rows": 9000, "scores": True, "difficulty": True}
     one, told = make_export("one/aug.h5", **rows), []
     two = make_export("two/aug.h5", **rows, workers=2, advance=told.append)
@@ -59,6 +63,24 @@ def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (cores(), workers.threads_of(2)) == (4, 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # OpenMP's form for nested threads
     assert cores() == 16
+
+
+def test_workers_do_not_decide_what_the_settings_leave_open(
+    make_export: MakeExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded was decided here, and goes to every worker as decided: machines of a cluster may differ."""
+    recipes = []
+
+    def note(recipe: Recipe, *rest: object) -> None:
+        recipes.append(recipe)
+        raise PoseAugError("that will do")
+
+    monkeypatch.setattr(dataset, "make_in_processes", note)
+    with pytest.raises(PoseAugError, match="that will do"):
+        make_export(n=900, shard_rows=300, workers=2)
+    recorded = json.loads(recipes[0].attributes["config"])["export"]
+    assert recipes[0].settings.precision == recorded["precision"] != "auto"
+    assert recipes[0].settings.device == recorded["device"] != "auto"
 
 
 def test_nothing_is_left_of_workers_when_the_parent_fails(make_export: MakeExport, tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ from export_files import files_in, hashes, in_session, started, wait_until
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.dataset import export
+from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.maker import Recipe
+from poseaug_gen.export.ray_engine import _files, _rig_file, _unpacked
+from poseaug_gen.export.stores import LocalStore
 from poseaug_gen.training.run_folder import RunFolder
 
 
@@ -35,6 +39,31 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     with pytest.raises(PoseAugError, match=r"RAY_ADDRESS=10\.0\.0\.1:6379: no Ray cluster answers there"):
         export(fake_run, ExportSettings(n=100), tmp_path / "aug.h5", engine="ray")
+
+
+@pytest.mark.parametrize(("name", "rest"), [("hall.json", ""), ("hall.json", ":north"), ("a:b.json", ":north")])
+def test_what_a_task_reads_travels_with_it(fake_run: RunFolder, tmp_path: Path, name: str, rest: str) -> None:
+    """The files of the run and the rig's; the recipe that is unpacked elsewhere names them where they then lie."""
+    rig = tmp_path / name
+    rig.write_text("cameras")
+    settings = ExportSettings(cameras=f"rig:{rig}{rest}")
+    recipe = Recipe(fake_run.path, settings, Layout(Path("aug.h5"), 10, 10), {}, LocalStore(tmp_path))
+    files = _files(recipe)
+    assert {"config.toml", "run.json", "poses.h5", "augmentor.safetensors", "snapshots/epoch-0007.safetensors"} < set(
+        files
+    )
+    there = tmp_path / "there"
+    there.mkdir()
+    unpacked = _unpacked(recipe, files, there)
+    assert unpacked.run == there
+    assert unpacked.settings.cameras == f"rig:{there}/rig/{name}{rest}"
+    assert (there / "rig" / name).read_text() == "cameras"
+    assert (there / "poses.h5").read_bytes() == (fake_run.path / "poses.h5").read_bytes()
+
+
+def test_cameras_of_no_file_travel_as_they_are() -> None:
+    for cameras in ("source", "rig:studio", "rig:nowhere.json:hall", "fov:40:90"):
+        assert _rig_file(cameras) is None
 
 
 @pytest.mark.slow  # Ray starts, and starts another worker: half a minute beside other tests
