@@ -251,7 +251,7 @@ class ExportSettings:
     shard_rows: int = 1_000_000  # about 430 MB of h36m16: quick to hash, to copy and to make again
     precision: str = "auto"  # of the networks' matrix products: fp32, bf16, or bf16 where the processor has it
     device: str = "auto"  # cpu | cuda | auto: cuda where there is one; the two give other rows
-    compression: str = "none"  # none | gzip | blosc; augmented rows hardly get smaller (docs/scaling.md)
+    compression: str = "none"  # none | gzip | blosc (docs/scaling.md has what each saves and costs)
     # Who makes the augmentor's rows: the epoch after which the estimator did best, the last one, all, or "A:B".
     snapshots: str = "auto"
     cameras: str = "source"  # of the projection: as trained and drawn, "rig:RIG", or "fov:LO:HI" (degrees)
@@ -265,7 +265,7 @@ class ExportSettings:
     difficulty_range: Range | None = None  # rows outside are redrawn
     candidates: int = 1  # of so many draws for a posture, the one nearest the middle of difficulty_range is kept
     noise: str = "none"  # none | gaussian | mixture: 2D poses as a detector would find them, in columns of their own
-    noise_scale: float = 1.0  # 1: as a person who marks joints by hand (docs/format.md)
+    noise_scale: float = 1.0  # 1: as a person who marks joints by hand (docs/export.md)
     split: float = 0.0  # share of the rows that are for validation: on postures and bodies of subjects of their own
 
 

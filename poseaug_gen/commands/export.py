@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     help="ray: on the Ray cluster that is there, else on one of --workers cores.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be made, how large it is and how long it takes.")
-@click.option("--overwrite", is_flag=True, help="Begin again, whatever is there already.")
+@click.option("--overwrite", is_flag=True, help="Begin again, whatever is there already; with --shard, its shard.")
 @click.option("--log-json", is_flag=True, help="Print one JSON object a line.")
 def command(
     out: str,
@@ -82,7 +82,7 @@ def command(
         settings = _settings_of_shard(settings, shard[1], given=options["shard_rows"] is not None)
     run = finished_run(run_path, outputs)
     if dry_run:
-        _tell_plan(run, settings, out, shard, workers, log_json)
+        _tell_plan(run, settings, out, shard, workers, overwrite, log_json)
         return
     _export(run, settings, out, shard, workers, engine, overwrite, log_json)
 
@@ -149,18 +149,25 @@ def _tell(summary: Summary, out: str, shard: tuple[int, int] | None) -> None:
 
 
 def _tell_plan(
-    run: RunFolder, settings: ExportSettings, out: str, shard: tuple[int, int] | None, workers: int, log_json: bool
+    run: RunFolder,
+    settings: ExportSettings,
+    out: str,
+    shard: tuple[int, int] | None,
+    workers: int,
+    overwrite: bool,
+    log_json: bool,
 ) -> None:
     """What the same command would do without --dry-run."""
     from poseaug_gen.export.dataset import in_bytes
     from poseaug_gen.export.estimate import estimate
 
-    plan = estimate(run, settings, out, None if shard is None else shard[0])
+    plan = estimate(run, settings, out, None if shard is None else shard[0], overwrite)
     if log_json:
         click.echo(json.dumps({"event": "plan", "workers": workers, **dataclasses.asdict(plan)}))
         return
     there = f", {plan.shards - plan.to_make} of them finished" if plan.to_make < plan.shards else ""
-    click.echo(f"{out}: {settings.n:,} pairs in {plan.shards} file(s) with pairs{there}")
+    what = f"{settings.n:,} pairs" if shard is None else f"shard {shard[0]} of {shard[1]}"
+    click.echo(f"{out}: {what} in {plan.shards} file(s) with pairs{there}")
     free = "" if plan.free_bytes is None else f", {in_bytes(plan.free_bytes)} free"
     click.echo(f"to make: {plan.rows:,} pairs in {plan.to_make} file(s), {in_bytes(plan.bytes)}{free}")
     if plan.rows:

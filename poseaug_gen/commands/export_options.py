@@ -145,7 +145,7 @@ _OPTIONS = (
         default=DEFAULTS.compression,
         show_default=True,
         metavar="none|gzip|blosc",
-        help="Of the files; augmented pairs hardly get smaller.",
+        help="Of the files; what it saves and costs is in docs/scaling.md.",
     ),
 )
 

@@ -30,6 +30,7 @@ def command(out: str, log_json: bool) -> None:
             f"{summary.path}: {summary.rows:,} pairs in {summary.shards} shards, {summary.bytes / 1e6:,.1f} MB, all as "
             f"they were written"
         )
-        click.echo(f"Next: poseaug-gen verify {summary.path}")
+        if "://" not in out:
+            click.echo(f"Next: poseaug-gen verify {summary.path}")
     else:
         click.echo(f"{summary.path}: all {summary.shards} shards are merged and as they were written: nothing to do")

@@ -18,9 +18,12 @@ def command(path: Path, log_json: bool) -> None:
     import json
 
     from poseaug_gen.commands.progress import progress
+    from poseaug_gen.errors import PoseAugError
     from poseaug_gen.export.reading import find
     from poseaug_gen.export.verify import verify
 
+    if ":/" in str(path):
+        raise PoseAugError(f"{path}: is a URL, and verify reads files of this machine; copy the export here first")
     found = find(path)
     with progress("verify", found.rows, log_json) as advance:
         report = verify(found, advance)

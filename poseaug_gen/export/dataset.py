@@ -129,7 +129,7 @@ def export_shard(
     if store.is_locked(layout.out):
         raise PoseAugError(f"{store.show(layout.out)}: another export is writing it; wait for its end")
     with store.locked(path, f"{store.show(path)}: another job is making it; wait for its end"):
-        known = begun(store, layout, attributes, REMOVE)
+        known = begun(store, layout, attributes, REMOVE, only=shard)
         known = known.with_entries(entry for entry in known.entries.values() if entry.shard == shard and not overwrite)
         known = whole_shards(store, layout, known, 1, advance)
         there = shard in known.entries

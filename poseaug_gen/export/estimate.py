@@ -12,6 +12,7 @@ from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.machine import cores, resolved
 from poseaug_gen.export.maker import sampler_of
+from poseaug_gen.export.manifest import Manifest
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
 from poseaug_gen.training.run_folder import RunFolder
@@ -26,7 +27,8 @@ class Plan:
     """What is to be made.
 
     Attributes:
-        to_make: of ``shards``, those that are not finished; whether the others are still whole was not looked at.
+        shards: files with pairs that were asked for.
+        to_make: of these, those that are not finished; whether the others are still whole was not looked at.
         rows, bytes: of those.
         free_bytes: of the disk; None: there is no telling.
         seconds: that the arithmetic takes, on all cores of this machine.
@@ -45,8 +47,13 @@ class Plan:
     settings: ExportSettings
 
 
-def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: int | None = None) -> Plan:
+def estimate(
+    run: RunFolder, settings: ExportSettings, out: Path | str, shard: int | None = None, overwrite: bool = False
+) -> Plan:
     """What the same export, or one shard of it, would make; writes nothing.
+
+    Args:
+        overwrite: as if nothing were there.
 
     Raises:
         PoseAugError: the export would be refused, or the run cannot be read.
@@ -55,12 +62,14 @@ def estimate(run: RunFolder, settings: ExportSettings, out: Path | str, shard: i
     store, name = store_of(out)
     layout = Layout(name, settings.n, settings.shard_rows)
     refuse_folder(store, layout)
-    todo = begun(store, layout, export_attributes(run, settings)).missing
-    todo = todo if shard is None else [number for number in todo if number == shard]
+    attributes = export_attributes(run, settings)
+    known = Manifest.begun(layout, attributes) if overwrite else begun(store, layout, attributes, only=shard)
+    asked = range(layout.shards) if shard is None else [shard]
+    todo = [number for number in asked if number in known.missing]
     rows = sum(layout.rows_of(number) for number in todo)
     needed = layout.bytes_needed(columns_of(run.skeleton, settings), todo)
     measured, rate = _measured(run, settings) if rows else (0, 1.0)
-    return Plan(layout.shards, len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
+    return Plan(len(asked), len(todo), rows, needed, store.free_bytes(), rows / rate, rate, measured, settings)
 
 
 def _measured(run: RunFolder, settings: ExportSettings) -> tuple[int, float]:

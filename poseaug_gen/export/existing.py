@@ -24,16 +24,19 @@ def refuse_folder(store: Store, layout: Layout) -> None:
         raise PoseAugError(f"{store.show(layout.out)}: is a folder; give the name of the file to write, such as aug.h5")
 
 
-def begun(store: Store, layout: Layout, attributes: Mapping[str, Any], mend: str = BEGIN_AGAIN) -> Manifest:
+def begun(
+    store: Store, layout: Layout, attributes: Mapping[str, Any], mend: str = BEGIN_AGAIN, only: int | None = None
+) -> Manifest:
     """What is said to be finished of an export with these attributes: by its manifest, entry files or plain file.
 
     Args:
         mend: what to do about another export that is there.
+        only: the shard of one job, which need not know of the others' entry files.
 
     Raises:
         PoseAugError: what is there is of another export, or of none, or damaged so that it cannot tell.
     """
-    known = manifests(store, layout)
+    known = manifests(store, layout, only)
     for shown, manifest in known:
         _refuse_other(shown, "begun", manifest.shared, attributes, mend)
     begun = Manifest.begun(layout, attributes)
@@ -75,13 +78,21 @@ def _plain_file(store: Store, layout: Layout, attributes: Mapping[str, Any], tol
     return Entry(0, layout.out.name, layout.rows, store.size(layout.out) or 0, "", redrawn) if good else None
 
 
-def manifests(store: Store, layout: Layout) -> list[tuple[str, Manifest]]:
+def manifests(store: Store, layout: Layout, only: int | None = None) -> list[tuple[str, Manifest]]:
     """The manifest, if there is one, and the entry files; each with its name as the user would type it.
+
+    Args:
+        only: of the entry files that of one shard, and another's to tell by whether the settings are the same: were a
+            thousand jobs to read those of all others, they would read a million.
 
     Raises:
         PoseAugError: one is damaged.
     """
-    names = [layout.manifest, *(layout.folder / name for name in entry_files(store, layout))]
+    entries = [layout.folder / name for name in entry_files(store, layout)]
+    if only is not None:
+        own = layout.entry(only)
+        entries = [name for name in entries if name == own] + [name for name in entries if name != own][:1]
+    names = [layout.manifest, *entries]
     texts = [(store.show(name), store.read_text(name)) for name in names]
     return [(shown, Manifest.from_text(text, shown)) for shown, text in texts if text is not None]
 

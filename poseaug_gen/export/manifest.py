@@ -14,7 +14,7 @@ from typing import Any
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.layout import Layout
-from poseaug_gen.export.reading import OWN_ATTRIBUTES, REMAKE
+from poseaug_gen.export.reading import BEGIN_AGAIN, OWN_ATTRIBUTES
 from poseaug_gen.export.schema import settings_hash
 
 _SHOWN = 4  # differences in one sentence
@@ -106,7 +106,7 @@ class Manifest:
             )
             return found.with_entries(shards)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise PoseAugError(f"{where}: damaged ({error}); {REMAKE}") from error
+            raise PoseAugError(f"{where}: damaged ({error}); {BEGIN_AGAIN}") from error
 
     def layout(self, out: Path) -> Layout:
         """The files that it is about. Raises KeyError or TypeError where its settings do not say."""

@@ -6,6 +6,7 @@ The run's files travel with the tasks; the output must be a folder that all node
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from poseaug_gen.export.workers import threads_of
 
 RETRIES = 5  # of a shard whose node or process is lost
 NEEDED = ("config.toml", "run.json", "*.h5", "*.safetensors", "snapshots/*.safetensors")  # what an export may read
+ANSWER_SECONDS = 5.0  # that a cluster may take to answer
 NOT_NEEDED = ("validation.h5",)
 RIG = "rig"  # the kind of cameras that are in a file, and the folder that it travels in
 
@@ -78,12 +80,14 @@ def _connected(ray: Any, workers: int) -> Iterator[bool]:
     was, own = ray.is_initialized(), False
     if not was:
         try:
+            _ask(os.environ.get("RAY_ADDRESS", ""))
             ray.init(address="auto", **quiet)
-        except ConnectionError as error:
+        except (ConnectionError, RuntimeError) as error:
             if os.environ.get("RAY_ADDRESS"):
+                why = " ".join(str(error).split())[:200]
                 raise PoseAugError(
-                    f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}: no Ray cluster answers there; start one with ray start, "
-                    f"or unset it"
+                    f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}: cannot be joined ({why}); start a cluster with "
+                    f"ray start, or unset it"
                 ) from error
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours tells nobody of itself
             ray.init(num_cpus=workers, include_dashboard=False, **quiet)
@@ -93,6 +97,16 @@ def _connected(ray: Any, workers: int) -> Iterator[bool]:
     finally:
         if not was:
             ray.shutdown()
+
+
+def _ask(address: str) -> None:
+    """Raise a ConnectionError where nobody listens at ``host:port``: Ray itself would try for a minute and more."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+        except OSError as error:
+            raise ConnectionError(f"nobody listens there: {error}") from error
 
 
 def _files(recipe: Recipe) -> dict[str, bytes]:

@@ -33,7 +33,8 @@ ATTRIBUTES: dict[str, type] = {
     "redrawn": str,
 }
 OWN_ATTRIBUTES = ("row_count", "redrawn", "shard", "digests")  # in which the files of one export differ
-REMAKE = "make the export again with --overwrite"
+REMAKE = "run the same export command to make it again"
+BEGIN_AGAIN = "make the export again with --overwrite"  # where nothing tells what is whole
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,30 @@ def readable(source: Any, shown: str) -> Iterator[h5py.File]:
         if isinstance(source, Path):
             check_heaps(source, REMAKE)
         with h5py.File(source, "r") as file:
+            _have_filters(file, shown)
             yield file
     except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise PoseAugError(f"{shown}: truncated, damaged or not HDF5 ({first}); {REMAKE}") from error
+
+
+def _have_filters(file: h5py.File, shown: str) -> None:
+    """Have HDF5 find what reads a compressed file; raises a PoseAugError where that is not installed."""
+    if all(
+        h5py.h5z.filter_avail(filter_[0])
+        for dataset in file.values()
+        if isinstance(dataset, h5py.Dataset) and not dataset.is_virtual
+        for plist in [dataset.id.get_create_plist()]
+        for filter_ in (plist.get_filter(number) for number in range(plist.get_nfilters()))
+    ):
+        return
+    try:
+        import hdf5plugin  # noqa: F401 - to import it is to register its filters
+    except ImportError as error:
+        raise PoseAugError(
+            f"{shown}: is compressed with Blosc; read it with the package hdf5plugin: pip install "
+            f"'poseaug-gen[compression]'"
+        ) from error
 
 
 def read_attributes(file: h5py.File, path: Path) -> dict[str, str | int]:
@@ -184,7 +205,7 @@ def _say_how_far(path: Path) -> None:
 def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
     path = folder / MANIFEST
     if not path.is_file():
-        raise PoseAugError(f"{path}: missing, so the shards cannot be told whole from broken; {REMAKE}")
+        raise PoseAugError(f"{path}: missing, so the shards cannot be told whole from broken; {BEGIN_AGAIN}")
     manifest = storage.read_json(path)
     try:
         parts, first = [], 0
@@ -198,4 +219,4 @@ def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
             raise ValueError("its numbers do not add up")
         return tuple(parts), str(manifest["config_sha256"])
     except (KeyError, TypeError, ValueError) as error:
-        raise PoseAugError(f"{path}: damaged ({error}); {REMAKE}") from error
+        raise PoseAugError(f"{path}: damaged ({error}); {BEGIN_AGAIN}") from error

@@ -123,7 +123,7 @@ class Sampler:
                 return
             postures = total.candidates / self.settings.candidates  # of each at most one candidate is kept
             if number + 1 >= TRIAL_BLOCKS and done < LEAST_VALID * postures:
-                raise _hardly_valid(done, total)
+                raise _hardly_valid(done, total, self.settings)
 
     def _made_ahead(self, shard: int, rows: int) -> Iterator[Block]:
         """Blocks in their order, without end; while one is used, threads make those that ``rows`` rows still need."""
@@ -237,10 +237,12 @@ def _maker(run: RunFolder, settings: ExportSettings) -> Maker:
     )
 
 
-def _hardly_valid(valid: int, tally: Tally) -> PoseAugError:
+def _hardly_valid(valid: int, tally: Tally, settings: ExportSettings) -> PoseAugError:
     cause = max(tally.redrawn, key=lambda name: tally.redrawn[name])
     share = tally.redrawn[cause] / tally.candidates
+    asked = {"depth": settings.depth and "--depth", "out_of_frame": settings.frame and "--frame"}.get(cause)
+    mend = f"ask for a wider {asked}" if asked else MENDS[cause]
     return PoseAugError(
         f"hardly a candidate is a valid pair ({valid:,} of {tally.candidates:,} candidates; {share:.0%} fail by "
-        f"{cause}): {MENDS[cause]}"
+        f"{cause}): {mend}"
     )

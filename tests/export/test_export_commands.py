@@ -148,3 +148,30 @@ def test_json_lines(fake_run: RunFolder) -> None:
     assert json.loads(lines[-1])["rows"] == 100
     lines = typed("verify", "aug.h5", "--log-json").stdout.splitlines()
     assert json.loads(lines[-1])["event"] == "done"
+
+
+def test_a_dry_run_of_one_shard_and_one_that_begins_again(fake_run: RunFolder) -> None:
+    words = ("export", "--n", "8000", "--run", fake_run.path, "--dry-run")
+    one = typed(*words, "--shard", "1/4").stdout
+    assert "shard 1 of 4 in 1 file(s) with pairs\n" in one
+    assert "to make: 2,000 pairs in 1 file(s)" in one
+    typed("export", "--n", "100", "--run", fake_run.path)
+    refused = typed(*words)
+    assert refused.exit_code == 1
+    assert "export.n: 100 -> 8000" in refused.stderr
+    again = typed(*words, "--overwrite")
+    assert again.exit_code == 0, again.output
+    assert "to make: 8,000 pairs in 1 file(s)" in again.stdout
+
+
+def test_a_range_that_nobody_fits_in_is_told_by_its_option(fake_run: RunFolder) -> None:
+    for option, value in (("--depth", "20:22"), ("--frame", "-0.05:0.05")):
+        result = typed("export", "--n", "100", "--run", fake_run.path, option, value)
+        assert result.exit_code == 1
+        assert f"ask for a wider {option}" in result.stderr
+
+
+def test_verify_of_a_url_is_one_sentence() -> None:
+    result = typed("verify", "file:///tmp/aug.h5")
+    assert result.exit_code == 1
+    assert "is a URL, and verify reads files of this machine" in result.stderr

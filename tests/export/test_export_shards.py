@@ -173,7 +173,7 @@ def test_nothing_to_merge(tmp_path: Path, make_export: MakeExport) -> None:
 
 
 def test_other_settings_are_refused_by_a_job(jobs: Path, make_shard: Callable[..., Summary]) -> None:
-    with pytest.raises(PoseAugError, match=r"00000-of-00004\.json: was begun .*seed: 0 -> 1\).* or remove it first"):
+    with pytest.raises(PoseAugError, match=r"00001-of-00004\.json: was begun .*seed: 0 -> 1\).* or remove it first"):
         make_shard(1, ExportSettings(n=1000, shard_rows=300, seed=1))
 
 

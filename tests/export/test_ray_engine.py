@@ -36,8 +36,8 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(
         raise ConnectionError("no cluster")
 
     monkeypatch.setattr(ray, "init", nobody)
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    with pytest.raises(PoseAugError, match=r"RAY_ADDRESS=10\.0\.0\.1:6379: no Ray cluster answers there"):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(PoseAugError, match=r"RAY_ADDRESS=127\.0\.0\.1:1: cannot be joined \(nobody listens there"):
         export(fake_run, ExportSettings(n=100), tmp_path / "aug.h5", engine="ray")
 
 

@@ -158,3 +158,30 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.05 * peaks[0], "a file of 350 MB"
+
+
+@pytest.mark.parametrize("compression", ["gzip", "blosc"])
+def test_a_compressed_export_is_verified_told_and_trusted(
+    make_export: Callable[..., Summary], compression: str, tmp_path: Path
+) -> None:
+    """In a new interpreter, into which nobody has loaded Blosc's filter."""
+    path = make_export(n=6000, shard_rows=2500, compression=compression).path
+    for words in (["verify", str(path)], ["info", str(path)]):
+        done = subprocess.run([sys.executable, "-m", "poseaug_gen.cli", *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert make_export(n=6000, shard_rows=2500, compression=compression).made == 0
+    single = make_export("one.h5", n=500, compression=compression)
+    assert single.made == 1
+    assert make_export("one.h5", n=500, compression=compression).made == 0
+
+
+def test_without_the_package_a_blosc_file_is_one_sentence(make_export: Callable[..., Summary]) -> None:
+    path = make_export(n=500, compression="blosc").path
+    code = (
+        "import sys; sys.modules['hdf5plugin'] = None\n"
+        "from poseaug_gen.cli import main; main(['verify', sys.argv[1]], standalone_mode=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "compressed with Blosc; read it with the package hdf5plugin" in done.stderr
+    assert done.stderr.count("Error") == 1

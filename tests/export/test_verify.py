@@ -395,7 +395,7 @@ def copy_row(path: Path, row: int, to: int) -> None:
 def test_a_row_that_stands_twice_is_named_with_its_twin(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_row(plain, 2900, 2950)
     copy_row(plain, 17, 2000)
-    with pytest.raises(PoseAugError, match=r"aug\.h5: row 2000: has the very pose of row 17; make"):
+    with pytest.raises(PoseAugError, match=r"aug\.h5: row 2000: has the very pose of row 17; run"):
         verify(plain)
     monkeypatch.setattr(verify_module, "BLOCK_ROWS", 700)
     with pytest.raises(PoseAugError, match=r"row 2000: has the very pose of row 17"):
