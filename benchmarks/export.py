@@ -155,12 +155,12 @@ TABLES = {
 
 def _run(recipe: str, source: str, rig: str, folder: Path) -> Path:
     """A finished run of no training."""
-    from speed import ALONE, FLOAT32, _config, _poses
+    from speed import _config, _poses
 
     from poseaug_gen.training.loop import train
     from poseaug_gen.training.run_folder import RunFolder
 
-    config = _config("standard", "cpu", ALONE if recipe == "learned" else FLOAT32)
+    config = _config("standard", "cpu", **({"postures.learned": 1.0} if recipe == "learned" else {}))
     return train(config, _poses(source, rig), RunFolder(folder / f"run-{recipe}")).path
 
 

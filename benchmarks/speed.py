@@ -1,8 +1,10 @@
-"""Epochs of training and exports, each beside the plain version in ``plain.py``: rates, peak memory, growth with poses.
+"""Epochs of training, each beside the plain version in ``plain.py``: rates, peak memory, growth with poses.
 
     python benchmarks/speed.py                                   the standard preset
     python benchmarks/speed.py --preset paper --steps 8 --device cuda
     python benchmarks/speed.py --poses 62500 --poses 250000 --poses 1000000      and how cost grows with them
+
+Exports have ``export.py``.
 
 Every figure is measured in a process of its own, ours and the plain one in turn, and the median of the rounds is
 printed. These machines are noisy: read the ratios, each of which is the median over the rounds.
@@ -14,18 +16,16 @@ import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import click
 
-PLAIN, FLOAT32, BF16, ALONE = "plain", "float32", "bf16", "learned"
-EPOCH, EXPORT, PRODUCT = "epoch", "export", "product"
+PLAIN, FLOAT32, BF16 = "plain", "float32", "bf16"
+EPOCH, PRODUCT = "epoch", "product"
 PRODUCT_SIZE = 4096  # rows and columns of the largest matrices whose products tell the machine's rate
 Result = dict[str, float]
 
@@ -35,17 +35,15 @@ Result = dict[str, float]
 @click.option("--rig", default="../shared/data/rigs.json:studio", show_default=True)
 @click.option("--preset", default="standard", show_default=True, help="Its networks and batch size are measured.")
 @click.option("--steps", default=40, show_default=True, help="Batches of a measured pass; an epoch has three.")
-@click.option("--rows", default=400_000, show_default=True, help="Rows of a measured export.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
-@click.option("--poses", type=int, multiple=True, help="Measure epochs and exports of so many poses too.")
+@click.option("--poses", type=int, multiple=True, help="Measure epochs of so many poses too.")
 @click.option("--only", hidden=True, help="Measure one figure in this process and print it as JSON.")
 def main(
     source: str,
     rig: str,
     preset: str,
     steps: int,
-    rows: int,
     rounds: int,
     device: str,
     poses: tuple[int, ...],
@@ -67,7 +65,6 @@ def main(
 
     click.echo(f"preset {preset}, batches of {batch:,}, {device}, median of {rounds}\n")
     _print_epochs(measure, steps, batch, rounds)
-    _print_exports(measure, rows, rounds)
     if poses:
         _print_growth(measure, poses)
 
@@ -91,52 +88,33 @@ def _print_epochs(measure: Callable[[str, str, int], Result], steps: int, batch:
         click.echo(f"| {kind} | {gan:,.1f} | {estimator:,.1f} | {faster:.2f} × | {share} | {peak:,.0f} MB |")
 
 
-def _print_exports(measure: Callable[[str, str, int], Result], rows: int, rounds: int) -> None:
-    titles = {PLAIN: "plain, thrown away", ALONE: "the augmentor's alone, written", FLOAT32: "the default, written"}
-    done: dict[str, list[Result]] = {kind: [] for kind in titles}
-    for _ in range(rounds):
-        for kind in titles:
-            done[kind].append(measure(EXPORT, kind, rows))
-    click.echo("\n| export | rows/s | of plain | peak |\n|---|---|---|---|")
-    for kind, title in titles.items():
-        faster = median(p["seconds"] / r["seconds"] for p, r in zip(done[PLAIN], done[kind], strict=True))
-        rate, peak = median(rows / r["seconds"] for r in done[kind]), max(r["peak_mb"] for r in done[kind])
-        click.echo(f"| {title} | {rate:,.0f} | {faster:.2f} × | {peak:,.0f} MB |")
-
-
 def _print_growth(measure: Callable[[str, str, int], Result], poses: tuple[int, ...]) -> None:
-    click.echo("\n| poses | epoch, s | s a million | peak | export of as many, s | s a million | peak |")
-    click.echo("|---|---|---|---|---|---|---|")
+    click.echo("\n| poses | epoch, s | s a million | peak |\n|---|---|---|---|")
     for amount in poses:
-        cells = [f"{amount:,}"]
-        for what in (EPOCH, EXPORT):
-            result = measure(what, FLOAT32, amount)
-            seconds = result["seconds"]
-            cells += [f"{seconds:,.1f}", f"{seconds / amount * 1e6:,.0f}", f"{result['peak_mb']:,.0f} MB"]
-        click.echo(f"| {' | '.join(cells)} |")
+        result = measure(EPOCH, FLOAT32, amount)
+        seconds = result["seconds"]
+        per_million = seconds / amount * 1e6
+        click.echo(f"| {amount:,} | {seconds:,.1f} | {per_million:,.0f} | {result['peak_mb']:,.0f} MB |")
 
 
 # --- in a process of its own ----------------------------------------------------------------------------------
 
 
-def _config(preset: str, device: str, kind: str = FLOAT32) -> Any:
+def _config(preset: str, device: str, kind: str = FLOAT32, **others: float) -> Any:
     from poseaug_gen.config import resolve
 
-    # A run of no training, for exports: its poses stand at the source's place, which is all that a rate needs.
     options = {"schedule.epochs": 1, "schedule.warmup_epochs": 0, "schedule.pretrain_epochs": 0}
     options |= {"run.preview_every": 0, "source.validation_share": 0.0, "postures.judge_steps": 0, "run.device": device}
     if kind == BF16:
         options["run.precision"] = BF16
-    if kind in (PLAIN, ALONE):
-        options["postures.learned"] = 1.0
-    return resolve(preset, options=options)
+    return resolve(preset, options=options | others)
 
 
 def _measure(what: str, kind: str, amount: int, config: Any, source: str, rig: str) -> Result:
     """Seconds and peak memory (a GPU's where one is used), and what else that figure has."""
     import torch
 
-    result = {EPOCH: _epoch, EXPORT: _export, PRODUCT: _product}[what](kind, amount, config, source, rig)
+    result = {EPOCH: _epoch, PRODUCT: _product}[what](kind, amount, config, source, rig)
     on_gpu = config.run.device.startswith("cuda") and what == EPOCH
     peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return result | {"peak_mb": peak / 2**20}
@@ -182,30 +160,6 @@ def _epoch(kind: str, amount: int, config: Any, source: str, rig: str) -> Result
     with FlopCounterMode(display=False) as counter:
         epoch(few)
     return epoch(repeated(amount)) | {"flops": counter.get_total_flops() / len(few) * amount}
-
-
-def _export(kind: str, amount: int, config: Any, source: str, rig: str) -> Result:
-    import plain
-    import torch
-
-    from poseaug_gen.config import ExportSettings
-    from poseaug_gen.export.dataset import export
-    from poseaug_gen.training.loop import train
-    from poseaug_gen.training.run_folder import RunFolder
-
-    poses, device = _poses(source, rig), torch.device("cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        run = train(config, poses, RunFolder(Path(folder) / "run"))
-        if kind == PLAIN:
-            material = run.augmentor(), torch.from_numpy(poses.positions), torch.from_numpy(poses.intrinsics)
-            plain.augment(*material, 16384)
-            started = _now(device)
-            plain.augment(*material, amount)
-            return {"seconds": _now(device) - started}
-        export(run, ExportSettings(n=16384), Path(folder) / "warm.h5", False, lambda done: None)
-        started = _now(device)
-        export(run, ExportSettings(n=amount), Path(folder) / "aug.h5", False, lambda done: None)
-        return {"seconds": _now(device) - started}
 
 
 def _product(kind: str, largest: int, config: Any, source: str, rig: str) -> Result:
