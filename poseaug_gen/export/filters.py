@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.coverage.postures import Drawn, PosturePool
 from poseaug_gen.export.candidates import Candidates, Made
+from poseaug_gen.export.frozen import stepped
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.models.precision import use_bfloat16
 from poseaug_gen.training.losses import EPSILON
@@ -92,9 +94,7 @@ class Critics:
     def __call__(
         self, pose: Float[Tensor, "rows joints 3"], pose_2d: Float[Tensor, "rows joints 2"]
     ) -> tuple[Float[Tensor, " rows"], Float[Tensor, " rows"]]:
-        in_3d = [self.d3d(part).mean(-1) for part in pose.split(PASS_ROWS)]
-        in_2d = [self.d2d(part)[:, 0] for part in pose_2d.split(PASS_ROWS)]
-        return torch.cat(in_3d), torch.cat(in_2d)
+        return in_passes(self.d3d, pose).mean(-1), in_passes(self.d2d, pose_2d)[:, 0]
 
 
 class Difficulty:
@@ -105,20 +105,26 @@ class Difficulty:
         if in_bfloat16:
             use_bfloat16(estimator)
         with torch.inference_mode():
-            pairs = zip(postures.pose.split(PASS_ROWS), postures.intrinsics.split(PASS_ROWS), strict=True)
-            self.source_errors = torch.cat([self._errors(p, project(p, camera)) for p, camera in pairs])
+            self.source_errors = self._errors(postures.pose, project(postures.pose, postures.intrinsics))
 
     def __call__(self, made: Made, posture: Drawn) -> Float[Tensor, " rows"]:
-        errors = [
-            self._errors(*pair) for pair in zip(made.pose.split(PASS_ROWS), made.pose_2d.split(PASS_ROWS), strict=True)
-        ]
-        return torch.cat(errors) / (self.source_errors[posture.place] + EPSILON)
+        return self._errors(made.pose, made.pose_2d) / (self.source_errors[posture.place] + EPSILON)
 
     def _errors(
         self, pose: Float[Tensor, "rows joints 3"], pose_2d: Float[Tensor, "rows joints 2"]
     ) -> Float[Tensor, " rows"]:
         """Mean distance of the root-relative joints from where the estimator puts them, metres."""
-        return (root_relative(self.estimator(pose_2d)) - root_relative(pose)).norm(dim=-1).mean(-1)
+        found = in_passes(self.estimator, pose_2d)
+        return (root_relative(found) - root_relative(pose)).norm(dim=-1).mean(-1)
+
+
+def in_passes(network: nn.Module, poses: Float[Tensor, "rows joints axes"]) -> Float[Tensor, "rows ..."]:
+    """What a network says to some poses, a few thousand at once; in whole steps, as the frozen augmentor's."""
+    answers = []
+    for part in poses.split(PASS_ROWS):
+        filled_up = pad(part, (0, 0, 0, 0, 0, stepped(len(part)) - len(part)))
+        answers.append(network(filled_up)[: len(part)])
+    return torch.cat(answers)
 
 
 def _spread(values: Float[Tensor, " chosen"], rows: Int[Tensor, " chosen"], count: int) -> Float[Tensor, " rows"]:

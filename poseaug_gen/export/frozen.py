@@ -39,6 +39,8 @@ Layer = tuple[Tensor, Tensor]  # weight (inputs, outputs) and bias (outputs,): y
 # Rows that go through a network at once on a CPU: 2,048 x 256 float32 are two megabytes, so that a layer's input and
 # output stay in a core's cache.
 TILE_ROWS = 2048
+# They are one of a few numbers of rows: for each size of a product oneDNN makes code of its own, and keeps it.
+STEP_ROWS = 256
 
 
 @dataclass
@@ -108,25 +110,31 @@ class FrozenAugmentor:
         rows, device = len(lengths), lengths.device
         tile_rows = TILE_ROWS if device.type == "cpu" else rows
         ends = 0, lengths.shape[1], 4 * lengths.shape[1]
-        read = torch.empty(min(rows, tile_rows), ends[2] + self.noise, dtype=self.dtype, device=device)
+        read = torch.zeros(min(stepped(rows), tile_rows), ends[2] + self.noise, dtype=self.dtype, device=device)
         hidden = torch.empty(2, len(read), self.width, dtype=self.dtype, device=device)
         sizes = [self.layers[name][-1][1].numel() for name in NETWORKS]
-        answers = torch.empty(sum(sizes), rows, device=device).split(sizes)
+        answers = torch.empty(sum(sizes), stepped(rows), device=device).split(sizes)
         bones = (directions * lengths[..., None]).flatten(1)
         for start in range(0, rows, tile_rows):
             tile = slice(start, min(start + tile_rows, rows))
-            x = read[: tile.stop - start]
-            x[:, : ends[1]] = lengths[tile]
-            x[:, ends[1] : ends[2]] = bones[tile]
-            for name, z, answer in zip(NETWORKS, noise(len(x)), answers, strict=True):
-                x[:, ends[2] :] = z
+            size = tile.stop - start
+            x = read[: stepped(size)]  # what is behind the tile's rows is computed in vain
+            x[:size, : ends[1]] = lengths[tile]
+            x[:size, ends[1] : ends[2]] = bones[tile]
+            for name, z, answer in zip(NETWORKS, noise(size), answers, strict=True):
+                x[:size, ends[2] :] = z
                 own = x[:, ends[name != "bone_length"] :]
-                run(self.layers[name], own, self.slopes[name], hidden[:, : len(x)], answer[:, tile])
-        return [answer.T for answer in answers]
+                run(self.layers[name], own, self.slopes[name], hidden[:, : len(x)], answer[:, start : start + len(x)])
+        return [answer[:, :rows].T for answer in answers]
 
     @property
     def width(self) -> int:
         return self.layers[NETWORKS[0]][0][1].numel()
+
+
+def stepped(rows: int) -> int:
+    """So many rows, rounded up to whole steps."""
+    return -(-rows // STEP_ROWS) * STEP_ROWS
 
 
 def run(
