@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -118,7 +120,9 @@ class Difficulty:
         return (root_relative(found) - root_relative(pose)).norm(dim=-1).mean(-1)
 
 
-def in_passes(network: nn.Module, poses: Float[Tensor, "rows joints axes"]) -> Float[Tensor, "rows ..."]:
+def in_passes(
+    network: Callable[[Tensor], Tensor], poses: Float[Tensor, "rows joints axes"]
+) -> Float[Tensor, "rows ..."]:
     """What a network says to some poses, a few thousand at once; in whole steps, as the frozen augmentor's."""
     answers = []
     for part in poses.split(PASS_ROWS):

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from poseaug_gen.config import ExportSettings
-from poseaug_gen.export.filters import KEPT, REASONS, Filters
+from poseaug_gen.export.filters import KEPT, PASS_ROWS, REASONS, Filters, in_passes
+from poseaug_gen.export.frozen import STEP_ROWS
 from poseaug_gen.export.rows import BLOCK_ROWS, Sampler, generator_of
 from poseaug_gen.training.run_folder import RunFolder
 
@@ -107,3 +108,15 @@ def test_a_run_without_discriminators_is_exported_where_no_score_is_asked_for(ma
     (run.path / "discriminators.safetensors").unlink()
     (run.path / "estimator.safetensors").unlink()
     assert isinstance(Sampler(run, FP32).filters, Filters)
+
+
+def test_networks_are_asked_in_whole_steps_and_answer_for_the_rows_alone() -> None:
+    seen = []
+
+    def network(poses: torch.Tensor) -> torch.Tensor:
+        seen.append(len(poses))
+        return poses.sum((1, 2))
+
+    poses = torch.randn(PASS_ROWS + 300, 16, 2)
+    torch.testing.assert_close(in_passes(network, poses), poses.sum((1, 2)))
+    assert seen == [PASS_ROWS, 2 * STEP_ROWS]

@@ -10,7 +10,8 @@ from torch import nn
 
 from poseaug_gen.bones import bones_of, directions_of, lengths_of
 from poseaug_gen.camera import project
-from poseaug_gen.export.frozen import TILE_ROWS, AugmentedRows, FrozenAugmentor, fold
+from poseaug_gen.export import frozen as frozen_module
+from poseaug_gen.export.frozen import STEP_ROWS, TILE_ROWS, AugmentedRows, FrozenAugmentor, fold
 from poseaug_gen.memory import rows_last
 from poseaug_gen.models.augmentor import NETWORKS, Augmentor
 from poseaug_gen.skeleton import load_skeleton
@@ -96,3 +97,21 @@ def test_is_not_moved_by_later_training(fake_run: RunFolder) -> None:
         for parameter in augmentor.parameters():
             parameter.add_(1)
     assert all(torch.equal(a, b) for a, (b, _) in zip(before, frozen.layers["rotation"], strict=True))
+
+
+def test_products_are_of_few_sizes(fake_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the number of rows: oneDNN keeps code for every size, and memory would grow with the rows."""
+    seen, compute = set(), frozen_module.run
+
+    def spied(layers: list, x: torch.Tensor, slope: float, hidden: torch.Tensor, answer: torch.Tensor) -> None:
+        seen.add(len(x))
+        compute(layers, x, slope, hidden, answer)
+
+    monkeypatch.setattr(frozen_module, "run", spied)
+    frozen, poses = FrozenAugmentor(fake_run.augmentor(), torch.bfloat16), fake_run.poses
+    pose, lens = torch.from_numpy(poses.positions), torch.from_numpy(poses.intrinsics)
+    for rows in (1, 37, 255, 256, 257, 300):
+        made = made_of(frozen, pose[:rows], lens[:rows], torch.randn(4, rows, frozen.noise))
+        assert len(made.pose) == rows
+        assert made.pose.isfinite().all()
+    assert seen == {STEP_ROWS, 2 * STEP_ROWS}
