@@ -29,7 +29,7 @@ from poseaug_gen.validity import Limits, faults
 # Candidates that are made at once on a CPU. More would not fit a core's cache; with fewer, threads of one process stand
 # in each other's way, as every call to PyTorch takes Python's lock.
 TILE_ROWS = 8192
-DRAWN = 0  # in place of an epoch: no augmentor made the pair
+DRAWN = 0  # the snapshot of a pair that no augmentor made
 
 # Intrinsics and image sizes (None: as they are) for so many rows, in place of those that a pair has.
 LensDraw = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray | None]]
@@ -104,7 +104,7 @@ class Maker:
         rows = [(maker == number).nonzero()[:, 0] for number in range(len(epochs) + 1)]
         tiles = [
             (epoch, tile)
-            for epoch, own in zip([*epochs, DRAWN], rows, strict=True)
+            for epoch, own in zip([*epochs, None], rows, strict=True)
             for tile in (own.split(tile_rows) if len(own) else ())
         ]
         parts = [self._made(posture.take(tile), epoch, random) for epoch, tile in tiles]
@@ -114,9 +114,9 @@ class Maker:
         made = Made(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Made)))
         return Candidates(made, place, torch.cat(fault).index_select(0, place))
 
-    def _made(self, posture: Drawn, epoch: int, random: np.random.Generator) -> Made:
-        """A tile of candidates by the augmentor of an epoch, or drawn."""
-        made = self._drawn(posture, random) if epoch == DRAWN else self._learned(posture, epoch, random)
+    def _made(self, posture: Drawn, epoch: int | None, random: np.random.Generator) -> Made:
+        """A tile of candidates by the augmentor of an epoch, or drawn ones (None)."""
+        made = self._drawn(posture, random) if epoch is None else self._learned(posture, epoch, random)
         if self.balance:
             root = made.pose[:, 0]
             turned = product(even_views(root, self.views, random), posture.level)
@@ -151,7 +151,6 @@ class Maker:
     def _drawn(self, posture: Drawn, random: np.random.Generator) -> Made:
         """What was drawn: no bone was turned, and no augmentor had a hand in it."""
         made = draw_pairs(posture, posture.pool, self.views, random)
-        none = torch.zeros_like(posture.place)
         return Made(
             pose=made.pose,
             pose_2d=made.pose_2d,
@@ -159,6 +158,6 @@ class Maker:
             image_size=made.image_size,
             rotation=rotation_vector(made.rotation),
             length_ratio=made.length_ratio,
-            angle_change=none.float(),
-            snapshot=none + DRAWN,
+            angle_change=torch.zeros(len(posture), device=posture.place.device),
+            snapshot=torch.full_like(posture.place, DRAWN),
         )
