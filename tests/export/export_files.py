@@ -38,7 +38,13 @@ def started(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_heeds_ctrl_c,
     )
+
+
+def _heeds_ctrl_c() -> None:
+    """A test run in the background (``pytest &``) ignores Ctrl-C, and would pass that on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def in_session(leader: int) -> list[int]:
