@@ -107,7 +107,8 @@ def describe_export(found: Found) -> Description:
         "skeleton": skeleton_summary(skeleton),
         "columns": columns,
         "seed": attributes["seed"],
-        "settings": config["export"],
+        # None is left to the run's own settings, which stand in its configuration.
+        "settings": {name: value for name, value in config["export"].items() if value is not None},
         "run": run,
         "redrawn": _redrawn(found),
         "source": _source_summary(parsed(attributes, "source", first)),

@@ -37,6 +37,8 @@ def test_export_verify_info(fake_run: RunFolder) -> None:
     assert "positions_3d" in told.stdout
     facts = json.loads(typed("info", "aug.h5", "--json").stdout)
     assert facts["rows"] == 3000
+    assert facts["settings"]["shard_rows"] == 2000
+    assert "frame" not in facts["settings"], "it was left to the run"
     assert facts["columns"]["positions_2d"]["shape"] == [3000, 16, 2]
     assert facts["redrawn"]["candidates"] == 3000 + sum(n for c, n in facts["redrawn"].items() if c != "candidates")
     assert 3 < facts["sample"]["root_depth_m"]["p50"] < 7
