@@ -34,7 +34,6 @@ def even_views(
     low, high = elevations(views)
     tilted = product(rotation_about(0, low + (high - low) * height), rotation_about(1, (2 * turn - 1) * math.pi))
     x, y, z = (translation / translation.norm(dim=-1, keepdim=True)).unbind(-1)
-    sight = product(
-        rotation_about(1, torch.atan2(x, z)), rotation_about(0, -y.clamp(-1, 1).asin())
-    )  # takes z to where the root is
+    # The line of sight: what turns the camera's axis to where the root is.
+    sight = product(rotation_about(1, torch.atan2(x, z)), rotation_about(0, -y.clamp(-1, 1).asin()))
     return product(sight, tilted)
