@@ -33,7 +33,7 @@ def resolved(settings: ExportSettings) -> ExportSettings:
 def has_bf16(device: str) -> bool:
     """Whether the processor multiplies bfloat16 itself; without, PyTorch emulates it, slower than float32."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cuda.get_device_capability() >= (8, 0)  # Ampere was the first
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").lower().splitlines()
     except OSError:  # no Linux
