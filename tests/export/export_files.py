@@ -68,6 +68,19 @@ def wait_until(true: object, seconds: float = 60.0) -> None:
         time.sleep(0.002)
 
 
+def stopping_after(rows: int, error: type[BaseException] = KeyboardInterrupt) -> Callable[[int], None]:
+    """An ``advance`` that ends an export once more than so many rows are written."""
+    written = 0
+
+    def advance(more: int) -> None:
+        nonlocal written
+        written += more
+        if written > rows:
+            raise error
+
+    return advance
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """SIGKILL, and nothing of it left: its children end with it."""
     process.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from export_files import ENVIRONMENT, files_in, hashes
+from export_files import ENVIRONMENT, files_in, hashes, stopping_after
 
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
@@ -187,17 +187,9 @@ def test_two_exports_to_one_place(make_export: MakeExport, tmp_path: Path) -> No
 def test_an_interrupted_export_keeps_its_finished_shards(
     error: type[BaseException], make_export: MakeExport, fake_run: RunFolder, tmp_path: Path
 ) -> None:
-    written = 0
-
-    def stop(rows: int) -> None:
-        nonlocal written
-        written += rows
-        if written > 700:
-            raise error
-
     settings, out = ExportSettings(n=1000, shard_rows=300), tmp_path / "stopped" / "aug.h5"
     with pytest.raises(error):
-        export(fake_run, settings, out, advance=stop)
+        export(fake_run, settings, out, advance=stopping_after(700, error))
     whole = make_export("whole/aug.h5", n=1000, shard_rows=300).path.parent
     kept = {f"aug.shards/{name}" for name in ("aug-00000-of-00004.h5", "aug-00001-of-00004.h5", "manifest.json")}
     assert files_in(out.parent) == kept

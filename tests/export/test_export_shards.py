@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from export_files import files_in, hashes
+from export_files import files_in, hashes, stopping_after
 
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
@@ -85,16 +85,9 @@ def test_an_ordinary_export_takes_over_what_jobs_made(
 def test_jobs_take_over_what_an_ordinary_export_made(
     fake_run: RunFolder, make_shard: Callable[..., Summary], tmp_path: Path, ordinary: dict[str, str]
 ) -> None:
-    out, written = tmp_path / "jobs" / "aug.h5", 0
-
-    def stop(rows: int) -> None:
-        nonlocal written
-        written += rows
-        if written > 700:
-            raise KeyboardInterrupt
-
+    out = tmp_path / "jobs" / "aug.h5"
     with pytest.raises(KeyboardInterrupt):
-        export(fake_run, SETTINGS, out, advance=stop)
+        export(fake_run, SETTINGS, out, advance=stopping_after(700))
     assert [make_shard(number).made for number in range(4)] == [0, 0, 1, 1]
     merge(out)
     assert hashes(tmp_path / "jobs") == ordinary

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from export_files import hashes
+from export_files import hashes, stopping_after
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
@@ -68,16 +68,8 @@ def test_a_plain_file(memory: str, fake_run: RunFolder, make_export: MakeExport)
 
 
 def test_going_on_after_an_interruption(memory: str, fake_run: RunFolder, ordinary: dict[str, str]) -> None:
-    written = 0
-
-    def stop(rows: int) -> None:
-        nonlocal written
-        written += rows
-        if written > 700:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        export(fake_run, SETTINGS, f"{memory}/aug.h5", advance=stop)
+        export(fake_run, SETTINGS, f"{memory}/aug.h5", advance=stopping_after(700))
     assert set(stored(memory)) == {
         "aug.shards/manifest.json",
         "aug.shards/aug-00000-of-00004.h5",
