@@ -17,7 +17,6 @@ from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.intact import intact
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.machine import cores
-from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.reading import Found, Part, check_form, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.rows import Rows, Sampler
 from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes, settings_hash, to_json
@@ -32,7 +31,7 @@ def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
     Raises:
         PoseAugError: the run cannot be read, or hardly a candidate is valid.
     """
-    layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), sampler_of(run, settings, cores())
+    layout, sampler = Layout(Path("aug.h5"), settings.n, settings.shard_rows), Sampler(run, settings, cores())
     blocks = (rows for shard in range(layout.shards) for rows, _ in sampler.blocks(shard, layout.rows_of(shard)))
     return _filled(blocks, settings.n, run.skeleton, str(run.path))
 
@@ -61,7 +60,8 @@ def read_pool(found: Found, rows: int) -> Pool:
     chunks = _drawn_chunks(found, rows)
     intact(replace(found, parts=tuple(part for part in found.parts if part in chunks)), hashes=True)
     intact(found)  # the others at a glance: what was drawn depends on their rows too
-    return _filled(_read(chunks, skeleton_in(found)), rows, skeleton_in(found), str(found.path))
+    skeleton = skeleton_in(found)
+    return _filled(_read(chunks, skeleton), rows, skeleton, str(found.path))
 
 
 def read_key(found: Found, rows: int) -> dict[str, Any]:

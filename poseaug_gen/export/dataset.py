@@ -19,8 +19,9 @@ from poseaug_gen.export.existing import REMOVE, begun, entry_files, refuse_folde
 from poseaug_gen.export.index import write_index
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.machine import cores, resolved
-from poseaug_gen.export.maker import Recipe, sampler_of
+from poseaug_gen.export.maker import Recipe
 from poseaug_gen.export.manifest import Entry, Manifest
+from poseaug_gen.export.rows import Sampler
 from poseaug_gen.export.schema import Column, columns_of, export_attributes
 from poseaug_gen.export.shard import Advance
 from poseaug_gen.export.stores import Store, store_of
@@ -28,8 +29,6 @@ from poseaug_gen.export.workers import make_here, make_in_processes
 from poseaug_gen.training.run_folder import RunFolder
 
 Say = Callable[[str], object]  # told what a user may want to know before the work begins
-
-ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def export(
     refuse_folder(store, layout)
     with alone(store, layout):
         if overwrite:
-            sampler_of(run, settings, cores())  # a run that cannot be read must not cost anybody their old export
+            Sampler(run, settings)  # a run that cannot be read must not cost anybody their old export
             manifest = Manifest.begun(layout, attributes)
         else:
             manifest = whole_shards(store, layout, begun(store, layout, attributes), cores(), advance)

@@ -11,8 +11,8 @@ from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.existing import begun, refuse_folder
 from poseaug_gen.export.layout import Layout
 from poseaug_gen.export.machine import cores, resolved
-from poseaug_gen.export.maker import sampler_of
 from poseaug_gen.export.manifest import Manifest
+from poseaug_gen.export.rows import Sampler
 from poseaug_gen.export.schema import columns_of, export_attributes
 from poseaug_gen.export.stores import store_of
 from poseaug_gen.training.run_folder import RunFolder
@@ -75,7 +75,7 @@ def estimate(
 def _measured(run: RunFolder, settings: ExportSettings) -> tuple[int, float]:
     """How many rows were made to measure with, and how many of them a second."""
     threads = cores()
-    blocks = islice(sampler_of(run, settings, threads).blocks(0, MANY_ROWS), threads + 2, None)
+    blocks = islice(Sampler(run, settings, threads).blocks(0, MANY_ROWS), threads + 2, None)
     next(blocks)  # those that were begun beside the first ones are not counted
     start, measured, seconds = time.perf_counter(), 0, 0.0
     for number, (block, _) in enumerate(blocks, start=1):

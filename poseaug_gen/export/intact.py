@@ -6,17 +6,12 @@ export asks here first. Where there is a manifest, a file's bytes are compared w
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-
-import h5py
-import numpy as np
 
 from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.reading import (
-    MANIFEST,
     OWN_ATTRIBUTES,
     REMAKE,
     Found,
@@ -27,10 +22,8 @@ from poseaug_gen.export.reading import (
     read_attributes,
     skeleton_of,
 )
-from poseaug_gen.export.schema import CHUNK_ROWS, settings_hash
-from poseaug_gen.export.shard import attributes_digest
-
-BLOCK_ROWS = 8 * CHUNK_ROWS  # 14 MB of h36m16
+from poseaug_gen.export.schema import settings_hash
+from poseaug_gen.export.shard import attributes_digest, column_digests
 
 
 def intact(found: Found, hashes: bool = False) -> None:
@@ -42,13 +35,12 @@ def intact(found: Found, hashes: bool = False) -> None:
     Raises:
         PoseAugError: names the first file that is not as it was written.
     """
-    sizes = manifest_sizes(found)
     shared = None
     if found.index is not None:
         with opened(found.index) as file:
             shared = read_attributes(file, found.index)
     for part in found.parts:
-        check_bytes(part, found, sizes, hashes)
+        check_bytes(part, found, hashes)
         with opened(part.path) as file:
             attributes = read_attributes(file, part.path)
             check_place(attributes, part, found, shared)
@@ -58,22 +50,7 @@ def intact(found: Found, hashes: bool = False) -> None:
         shared = shared or attributes
 
 
-def manifest_sizes(found: Found) -> dict[str, int]:
-    """Bytes of each shard by its file's name, as the manifest has them; none where there is no manifest.
-
-    Raises:
-        PoseAugError: the manifest is damaged.
-    """
-    if found.config_sha256 is None:
-        return {}
-    path = found.parts[0].path.with_name(MANIFEST)
-    try:
-        return {str(entry["file"]): int(entry["bytes"]) for entry in storage.read_json(path)["shards"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise PoseAugError(f"{path}: damaged ({error}); {REMAKE}") from error
-
-
-def check_bytes(part: Part, found: Found, sizes: Mapping[str, int], hashes: bool) -> None:
+def check_bytes(part: Part, found: Found, hashes: bool) -> None:
     """The file is there, as long as the manifest says and, with ``hashes``, the same to the last bit.
 
     Raises:
@@ -81,8 +58,8 @@ def check_bytes(part: Part, found: Found, sizes: Mapping[str, int], hashes: bool
     """
     if not part.path.is_file():
         raise PoseAugError(f"{part.path}: missing; put it back, or {REMAKE}")
-    size, wanted = part.path.stat().st_size, sizes.get(part.path.name)
-    wrong_size = wanted is not None and size != wanted
+    size = part.path.stat().st_size
+    wrong_size = part.bytes is not None and size != part.bytes
     if part.sha256 is None or not (hashes or wrong_size):
         return
     digest = storage.sha256(part.path)
@@ -92,7 +69,7 @@ def check_bytes(part: Part, found: Found, sizes: Mapping[str, int], hashes: bool
     if other is not None:
         raise PoseAugError(f"{part.path}: is shard {other}, not {part.number}; put the right one back")
     if wrong_size:
-        how = f"{size:,} bytes, and its manifest says {wanted:,}"
+        how = f"{size:,} bytes, and its manifest says {part.bytes:,}"
     else:
         how = "its SHA-256 is not the one in its manifest"
     raise PoseAugError(
@@ -123,17 +100,6 @@ def check_place(attributes: Mapping[str, Any], part: Part, found: Found, shared:
             raise PoseAugError(
                 f"{part.path}: its attribute {name!r} is not that of {found.path}; put the right one back"
             )
-
-
-def column_digests(file: h5py.File) -> dict[str, str]:
-    """The SHA-256 of each column's bytes, as :func:`poseaug_gen.export.shard.write_rows` made it."""
-    digests = {}
-    for name, dataset in file.items():
-        digest = hashlib.sha256()
-        for start in range(0, len(dataset), BLOCK_ROWS):
-            digest.update(np.ascontiguousarray(dataset[start : start + BLOCK_ROWS]).data)
-        digests[name] = digest.hexdigest()
-    return digests
 
 
 def check_digests(columns: Mapping[str, str], attributes: Mapping[str, Any], part: Part) -> None:

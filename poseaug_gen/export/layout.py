@@ -15,7 +15,8 @@ from pathlib import Path
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.schema import CHUNK_ROWS, Column
 
-MANIFEST = "manifest.json"  # in the folder of the shards
+FOLDER = ".shards"  # the end of the name of the folder of the shards
+MANIFEST = "manifest.json"  # in it
 _OVERHEAD = 256 * 1024  # bytes of a file beside its rows: attributes and HDF5's own tables
 
 
@@ -39,7 +40,7 @@ class Layout:
     @property
     def folder(self) -> Path:
         """Where the shards lie if there are several."""
-        return self.out.with_name(f"{self.out.stem}.shards")
+        return self.out.with_name(f"{self.out.stem}{FOLDER}")
 
     @property
     def manifest(self) -> Path:

@@ -38,11 +38,6 @@ class Recipe:
     threads: int = 1  # for the arithmetic
 
 
-def sampler_of(run: RunFolder, settings: ExportSettings, threads: int) -> Sampler:
-    """What makes the rows, with so many threads."""
-    return Sampler(run, settings, threads)
-
-
 @dataclass(frozen=True)
 class Draft:
     """A shard that is written and closed, but not yet known under its name."""
@@ -57,7 +52,7 @@ class ShardMaker:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.sampler = sampler_of(RunFolder(recipe.run), recipe.settings, recipe.threads)
+        self.sampler = Sampler(RunFolder(recipe.run), recipe.settings, recipe.threads)
 
     def make(self, shard: int, advance: Advance = lambda rows: None) -> Entry:
         """Make one shard.

@@ -8,12 +8,10 @@ from pathlib import Path
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.dataset import Summary, alone, complete, sizes, tidy
 from poseaug_gen.export.existing import manifests
-from poseaug_gen.export.layout import Layout
+from poseaug_gen.export.layout import FOLDER, Layout
 from poseaug_gen.export.manifest import Entry, Manifest, differences
 from poseaug_gen.export.shard import Advance
 from poseaug_gen.export.stores import Store, store_of
-
-FOLDER = ".shards"
 
 
 def output_of(path: str) -> str:

@@ -14,7 +14,7 @@ import h5py
 from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError, nearest
 from poseaug_gen.export.heaps import check_heaps
-from poseaug_gen.export.layout import MANIFEST
+from poseaug_gen.export.layout import FOLDER, MANIFEST
 from poseaug_gen.export.schema import SCHEMA_VERSION, all_columns
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
 
@@ -45,6 +45,7 @@ class Part:
     first: int  # number of its first row in the export
     rows: int
     sha256: str | None = None
+    bytes: int | None = None
     number: int | None = None  # which shard it is
 
 
@@ -193,7 +194,7 @@ def check_form(file: h5py.File, path: Path, skeleton: Skeleton, rows: int) -> No
 
 def _say_how_far(path: Path) -> None:
     """Of an export whose shards are there but not the file over them, say what is left to be done."""
-    folder = path.with_name(f"{path.stem}.shards")
+    folder = path.with_name(f"{path.stem}{FOLDER}")
     if (folder / MANIFEST).is_file():
         parts, _ = _read_manifest(folder)
         raise PoseAugError(f"{path}: missing, and its {len(parts)} shards are there; run the same export command")
@@ -210,7 +211,8 @@ def _read_manifest(folder: Path) -> tuple[tuple[Part, ...], str]:
     try:
         parts, first = [], 0
         for number, entry in enumerate(manifest["shards"]):
-            parts.append(Part(folder / entry["file"], first, int(entry["rows"]), str(entry["sha256"]), number))
+            sha256, size = str(entry["sha256"]), int(entry["bytes"])
+            parts.append(Part(folder / entry["file"], first, int(entry["rows"]), sha256, size, number))
             first += int(entry["rows"])
         made, of = len(parts), int(manifest.get("shard_count", len(parts)))
         if made < of:

@@ -19,7 +19,7 @@ import numpy as np
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.checks import Rules, first_flaw
 from poseaug_gen.export.doubles import first_double, row_hashes
-from poseaug_gen.export.intact import BLOCK_ROWS, check_bytes, check_digests, check_place, manifest_sizes
+from poseaug_gen.export.intact import check_bytes, check_digests, check_place
 from poseaug_gen.export.reading import (
     REMAKE,
     Found,
@@ -32,7 +32,7 @@ from poseaug_gen.export.reading import (
     skeleton_of,
 )
 from poseaug_gen.export.schema import columns_of
-from poseaug_gen.export.shard import Advance
+from poseaug_gen.export.shard import READ_ROWS, Advance
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ def verify(found: Found | Path, advance: Advance = lambda rows: None) -> Report:
         PoseAugError: the first thing that is wrong; of a row, with its number (from 0, in the whole export).
     """
     found = find(found) if isinstance(found, Path) else found
-    sizes = manifest_sizes(found)
     shared = _check_index(found) if found.index else None
     redrawn: Counter[str] = Counter()
     poses: dict[str, Path] = {}  # whose 3D poses have a digest
     for part in found.parts:
-        check_bytes(part, found, sizes, hashes=True)
+        check_bytes(part, found, hashes=True)
         attributes, digests = _check_part(part, found, shared, advance)
         shared = shared or attributes
         redrawn.update(parsed(attributes, "redrawn", part.path))
@@ -118,8 +117,8 @@ def _check_rows(file: h5py.File, part: Part, found: Found, rules: Rules, advance
     """Test every row, block by block, and that none stands twice; returns the SHA-256 of each column's bytes."""
     digests = {name: hashlib.sha256() for name in file}
     hashes = np.empty(part.rows, np.uint64)
-    for start in range(0, part.rows, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, part.rows)
+    for start in range(0, part.rows, READ_ROWS):
+        stop = min(start + READ_ROWS, part.rows)
         rows = {name: np.ascontiguousarray(file[name][start:stop]) for name in file}
         flaw = first_flaw(rows, rules)
         if flaw is not None:

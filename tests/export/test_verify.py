@@ -88,7 +88,7 @@ def test_whole_exports_pass(plain: Path, drawn: Path, sharded: Path) -> None:
 
 def test_memory_does_not_grow_with_the_rows(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are read block by block, and the blocks cover the file."""
-    monkeypatch.setattr(verify_module, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(verify_module, "READ_ROWS", 700)
     seen: list[int] = []
     verify(plain, seen.append)
     assert seen == [700, 700, 700, 700, 200]
@@ -397,7 +397,7 @@ def test_a_row_that_stands_twice_is_named_with_its_twin(plain: Path, monkeypatch
     copy_row(plain, 17, 2000)
     with pytest.raises(PoseAugError, match=r"aug\.h5: row 2000: has the very pose of row 17; run"):
         verify(plain)
-    monkeypatch.setattr(verify_module, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(verify_module, "READ_ROWS", 700)
     with pytest.raises(PoseAugError, match=r"row 2000: has the very pose of row 17"):
         verify(plain)
 
