@@ -98,7 +98,7 @@ def describe_export(found: Found) -> Description:
         }
     config, run = parsed(attributes, "config", first), parsed(attributes, "run", first)
     rows = sample(found, skeleton)
-    pairs = _pairs(rows, skeleton)
+    pairs = pairs_of(rows, skeleton)
     facts = {
         "kind": "export",
         "rows": found.rows,
@@ -110,7 +110,7 @@ def describe_export(found: Found) -> Description:
         # None is left to the run's own settings, which stand in its configuration.
         "settings": {name: value for name, value in config["export"].items() if value is not None},
         "run": run,
-        "redrawn": _redrawn(found),
+        "redrawn": redrawn(found),
         "source": _source_summary(parsed(attributes, "source", first)),
         "schema_version": attributes["schema_version"],
         "tool_version": attributes["tool_version"],
@@ -177,20 +177,24 @@ def describe_folder(path: Path) -> Description:
     return Description({"kind": "folder", "pose_files": files})
 
 
-def sample(found: Found, skeleton: Skeleton) -> Rows:
-    """Rows of an export in blocks that are spread evenly over it; the columns that every export has.
+def sample(found: Found, skeleton: Skeleton, optional: bool = False) -> Rows:
+    """Rows of an export in blocks that are spread evenly over it, and under ``row`` their numbers.
+
+    Args:
+        optional: read the columns too that not every export has, where it has them.
 
     Raises:
         PoseAugError: a file is missing or damaged.
     """
     taken: dict[str, list[np.ndarray]] = {}
-    names = [column.name for column in all_columns(skeleton) if not column.optional]
+    columns = all_columns(skeleton)
     for start in _spread_starts(found.rows):
         part = next(part for part in reversed(found.parts) if part.first <= start)
         local = start - part.first
+        taken.setdefault("row", []).append(np.arange(start, part.first + min(local + CHUNK_ROWS, part.rows)))
         with opened(part.path) as file:
             check_form(file, part.path, skeleton, part.rows)
-            for name in names:
+            for name in [c.name for c in columns if not c.optional or (optional and c.name in file)]:
                 taken.setdefault(name, []).append(file[name][local : local + CHUNK_ROWS])
                 if not np.isfinite(taken[name][-1]).all():
                     raise PoseAugError(
@@ -199,7 +203,7 @@ def sample(found: Found, skeleton: Skeleton) -> Rows:
     return {name: np.concatenate(values) for name, values in taken.items()}
 
 
-def _pairs(rows: Rows, skeleton: Skeleton) -> PoseSet:
+def pairs_of(rows: Rows, skeleton: Skeleton) -> PoseSet:
     """The poses and cameras of an export's rows, whose subjects are nobody."""
     unknown = Labels.constant("unknown", len(rows["positions_3d"]))
     return PoseSet(
@@ -220,7 +224,7 @@ def _spread_starts(rows: int) -> list[int]:
     return [int(chunk) * CHUNK_ROWS for chunk in chosen]
 
 
-def _redrawn(found: Found) -> dict[str, int]:
+def redrawn(found: Found) -> dict[str, int]:
     """Counts by cause over the whole export."""
     total: dict[str, int] = {}
     for path in [found.index] if found.index else [part.path for part in found.parts]:

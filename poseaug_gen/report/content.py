@@ -1,0 +1,268 @@
+"""All that a report says, before it is a page: measured once, drawn once, and as JSON for those who compute on."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from poseaug_gen import __version__
+from poseaug_gen.gravity import up_of
+from poseaug_gen.report import maps
+from poseaug_gen.report.browser import browsed
+from poseaug_gen.report.charts import SOURCE, histogram
+from poseaug_gen.report.gallery import Gallery, galleries
+from poseaug_gen.report.material import Material
+from poseaug_gen.report.measures import (
+    ACROSS,
+    AZIMUTH,
+    DOWN,
+    ELEVATION,
+    OF_COLUMNS,
+    PERCENTILES,
+    Measure,
+    Spread,
+    Values,
+    measured,
+    spread_of,
+)
+from poseaug_gen.report.tables import health_of, records_of, redrawn_of, settings_of, text
+from poseaug_gen.report.training import Curve, curves_of
+
+PREVIEW_BYTES = 2_000_000  # of the run's newest preview; a larger picture stays out of the page
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Map:
+    """One map of a pair: of what series, how much of it is reached (0 to 1), and the SVG."""
+
+    series: str
+    reached: float
+    svg: Markup
+
+
+class Content:
+    """A report's contents; each is made when it is first asked for."""
+
+    def __init__(self, material: Material) -> None:
+        self.material = material
+
+    # --- measured -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def values(self) -> dict[str, tuple[Measure, dict[str, Values]]]:
+        """Every measure by name, and its values in each series; the source's first."""
+        found: dict[str, tuple[Measure, dict[str, Values]]] = {}
+        source, pairs = self.material.source, self.material.pairs
+        if source is not None:
+            for measure, values in measured(source, up_of(source)):
+                found[measure.name] = measure, {SOURCE: values}
+        of_columns = [
+            (m, self.material.rows[m.name][:, None].astype(float)) for m in OF_COLUMNS if m.name in self.material.rows
+        ]
+        for measure, values in [*measured(pairs, self.material.up), *of_columns]:
+            _, series = found.setdefault(measure.name, (measure, {}))
+            series.update({name: values[rows] for name, rows in self.material.series.items()})
+        if "angle_change" in found:  # drawn rows have none
+            found["angle_change"][1].pop("drawn", None)
+        return found
+
+    @cached_property
+    def spreads(self) -> list[Spread]:
+        """Every measure's spread."""
+        return [spread_of(measure, series) for measure, series in self.values.values()]
+
+    def series_of(self, measure: Measure) -> dict[str, Values]:
+        """A measure's values in the source and in all pairs; empty where it was not measured."""
+        if measure.name not in self.values:
+            return {}
+        series = dict(self.values[measure.name][1])
+        told = {SOURCE: series.pop(SOURCE)} if SOURCE in series else {}
+        return {**told, **({"export": np.concatenate(list(series.values()))} if series else {})}
+
+    # --- drawn --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def galleries(self) -> list[Gallery]:
+        return list(galleries(self.material))
+
+    @cached_property
+    def browser(self) -> dict[str, Any]:
+        """The rows that the page's script shows."""
+        return browsed(self.material)
+
+    @cached_property
+    def distributions(self) -> dict[str, list[tuple[Spread, Markup]]]:
+        """Histograms by their headings."""
+        groups: dict[str, list[tuple[Spread, Markup]]] = {}
+        for spread in self.spreads:
+            groups.setdefault(spread.measure.group, []).append((spread, histogram(spread)))
+        return groups
+
+    @cached_property
+    def spheres(self) -> list[Map]:
+        """Where cameras stand, the source's and the pairs'; none where nothing tells how bodies face."""
+        return list(self._maps(ELEVATION, AZIMUTH, maps.sphere_density, maps.sphere, "of the directions round a body"))
+
+    @cached_property
+    def frames(self) -> list[Map]:
+        """Where in the frame bodies are."""
+        return list(self._maps(ACROSS, DOWN, maps.frame_density, maps.frame, "of the frame"))
+
+    def _maps(self, first: Measure, second: Measure, density_of: Any, draw: Any, whole: str) -> Iterator[Map]:
+        firsts, seconds = self.series_of(first), self.series_of(second)
+        for name in firsts if seconds else ():
+            density = density_of(firsts[name].ravel(), seconds[name].ravel())
+            share = maps.reached(density)
+            yield Map(name, share, draw(density, f"Map of the {name}: {share:.0%} {whole} reached"))
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """The training's; none where the run is not at hand."""
+        return [] if self.material.run is None else list(curves_of(self.material.run))
+
+    @cached_property
+    def preview(self) -> tuple[str, str] | None:
+        """Name and data URL of the run's newest preview; None: there is none, or it is no picture, or a large one."""
+        previews = [] if self.material.run is None else sorted((self.material.run.path / "previews").glob("*.png"))
+        if not previews or previews[-1].stat().st_size > PREVIEW_BYTES:
+            return None
+        picture = previews[-1].read_bytes()
+        return (previews[-1].stem, _data_url(picture)) if picture.startswith(PNG) else None
+
+    # --- words --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def key_facts(self) -> list[tuple[str, str, str]]:
+        """Label, value and a note of each thing that a reader wants to know first."""
+        material, skeleton = self.material, self.material.pairs.skeleton
+        people = ""
+        if material.run is not None:
+            poses = material.run.source_poses
+            people = f"{len(poses.subject.counts()):,} subjects, {len(poses.action.counts()):,} actions"
+        facts = (
+            [("Pairs", f"{material.total:,}", "")] if material.is_export else [("Poses", f"{material.total:,}", people)]
+        )
+        facts.append(("Skeleton", skeleton.name, f"{skeleton.num_joints} joints"))
+        if material.is_export:
+            learned = float(material.learned.mean())
+            facts.append(("Learned", f"{learned:.0%}", f"made by the augmentor; {1 - learned:.0%} drawn"))
+            facts.append(("Redrawn", f"{sum(entry.share for entry in redrawn_of(material)):.1%}", "of all candidates"))
+            optional = [column.name for column in material.columns if column.optional]
+            facts.append(("Further columns", str(len(optional)) if optional else "none", ", ".join(optional)))
+            if material.run is not None:
+                facts.append(("Source poses", f"{len(material.run.source_poses):,}", people))
+        if material.run is not None and material.run.built_in_rows:
+            facts.append(("Built-in poses beside them", f"{material.run.built_in_rows:,}", ""))
+        health, record = health_of(material), next(records_of(material.source_record))
+        facts.append(("Health of the run", health.state or "not recorded", f"{len(health.events)} recoveries"))
+        return [*facts, ("Licence of the source", record.licence or "not stated", record.name)]
+
+    @property
+    def missing(self) -> str:
+        """What the page lacks, and how to have it; empty where it lacks nothing."""
+        if self.material.run is not None:
+            return ""
+        return (
+            "The run that made this export was not found, so its source poses, its training curves and all comparisons "
+            "with the source are missing. Name it:"
+        )
+
+    @property
+    def mend(self) -> str:
+        """The command that has what is missing."""
+        return f"poseaug-gen report {self.material.name} --run outputs/NAME"
+
+    @property
+    def vertical(self) -> str:
+        """Which way is up for elevation, azimuth and roll."""
+        if not self.material.is_export:
+            return (
+                "Files of camera-frame poses do not say where up is: the people before each camera tell, by their "
+                "trunks and by the lines across their hips and shoulders, which are level on average."
+            )
+        if self.material.run is None:
+            return (
+                "The vertical of a pair is that of its source’s recording, which the run knows. Without it, each "
+                "body’s own trunk is taken for its vertical: who bends forward counts as seen from above."
+            )
+        return (
+            "The vertical of a pair is that of its source’s recording, turned as the body was. Where up is for a "
+            "camera of the source, the people before it tell, by their trunks and by the lines across their hips and "
+            "shoulders, which are level on average. A drawn body may lean as a whole (setting views.lean); its camera "
+            "is measured against the body’s own vertical."
+        )
+
+    realism: tuple = ()
+
+    @property
+    def column_rows(self) -> list[tuple[str, ...]]:
+        """The datasets of an export."""
+        return [
+            (column.name, " × ".join(map(str, column.shape)) or "1", column.dtype[1:], column.unit, column.meaning)
+            for column in self.material.columns
+        ]
+
+    @property
+    def joint_rows(self) -> list[tuple[str, str, str]]:
+        """Each joint with its parent and its twin."""
+        skeleton = self.material.pairs.skeleton
+        return [
+            (
+                joint,
+                skeleton.joints[skeleton.parents[number]] if number else "none: the root",
+                skeleton.joints[skeleton.mirror_joints[number]],
+            )
+            for number, joint in enumerate(skeleton.joints)
+        ]
+
+    @property
+    def identity_rows(self) -> list[tuple[str, str]]:
+        """Attributes that tell this export from others."""
+        told = ("schema_version", "tool_version", "seed", "created_from", "units", "frame")
+        versions = self.material.run_record.get("versions")
+        return [*((name, text(self.material.attributes[name])) for name in told), ("versions", text(versions))]
+
+    # --- told ---------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures, as JSON holds them."""
+        material = self.material
+        return {
+            "tool_version": __version__,
+            "name": material.name,
+            "kind": "export" if material.is_export else "run",
+            "rows": material.total,
+            "rows_sampled": len(material.pairs),
+            "distributions": {spread.measure.name: _plain(spread) for spread in self.spreads},
+            "viewpoints_reached": {found.series: found.reached for found in self.spheres},
+            "frame_reached": {found.series: found.reached for found in self.frames},
+            "redrawn": dict(material.redrawn),
+            "health": asdict(health_of(material)),
+            "settings": settings_of(material),
+            "source": [asdict(record) for record in records_of(material.source_record)],
+        }
+
+
+def _plain(spread: Spread) -> dict[str, Any]:
+    return {
+        "label": spread.measure.label,
+        "unit": spread.measure.unit,
+        "definition": spread.measure.definition,
+        "edges": spread.edges.tolist(),
+        "per_cent": {name: shares.tolist() for name, shares in spread.shares.items()},
+        "percentiles": {
+            name: dict(zip((f"p{share}" for share in PERCENTILES), figures.tolist(), strict=True))
+            for name, figures in spread.percentiles.items()
+        },
+    }
+
+
+def _data_url(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
