@@ -12,7 +12,7 @@ from poseaug_gen.report.measures import PERCENTILES, Spread
 from poseaug_gen.report.palette import light
 from poseaug_gen.report.svg import inline, new_figure
 
-WIDE, HIGH = 240, 118  # points
+WIDE, HIGH = 240.0, 118.0  # points
 # A source of few people and cameras is spikes, beside which the export would be a flat line: what is more than so many
 # times as high as the lowest series' top is cut off.
 CUT = 3
@@ -112,6 +112,8 @@ def _axes(figure: Any) -> Any:
     axes.spines[["top", "right"]].set_visible(False)
     for spine in axes.spines.values():
         spine.set(color=light("muted"), linewidth=0.7)
-    axes.tick_params(labelsize=8, labelcolor=light("muted"), color=light("muted"), width=0.7, length=2.5, pad=2)
+    axes.tick_params(
+        which="both", labelsize=8, labelcolor=light("muted"), color=light("muted"), width=0.7, length=2.5, pad=2
+    )
     axes.set_axisbelow(True)
     return axes

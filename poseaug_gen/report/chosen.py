@@ -41,7 +41,7 @@ def most(material: Material, column: str, count: int = EXTREME, least: bool = Fa
 
 def hardest_by(material: Material) -> str | None:
     """The column that tells best how hard a row is; None: no such column."""
-    return next((name for name in ("difficulty", "angle_change") if name in material.rows), None)
+    return next((name for name in ("difficulty", "angle_change") if material.tells(name)), None)
 
 
 def browsed_rows(material: Material) -> Index:

@@ -63,9 +63,8 @@ class Content:
         if source is not None:
             for measure, values in measured(source, up_of(source)):
                 found[measure.name] = measure, {SOURCE: values}
-        of_columns = [
-            (m, self.material.rows[m.name][:, None].astype(float)) for m in OF_COLUMNS if m.name in self.material.rows
-        ]
+        told = [column for column in OF_COLUMNS if self.material.tells(column.name)]
+        of_columns = [(column, self.material.rows[column.name][:, None].astype(float)) for column in told]
         for measure, values in [*measured(pairs, self.material.up), *of_columns]:
             _, series = found.setdefault(measure.name, (measure, {}))
             series.update({name: values[rows] for name, rows in self.material.series.items()})

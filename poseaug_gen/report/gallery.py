@@ -50,7 +50,7 @@ def galleries(material: Material) -> Iterator[Gallery]:
     chosen = "Spread evenly over the rows" + (", as many learned as drawn." if len(material.series) > 1 else ".")
     yield _gallery(material, "Evenly chosen", chosen, even_rows(material))
     for column, title, chosen, least in ENDS:
-        if column in material.rows and (column != "angle_change" or material.learned.any()):
+        if material.tells(column):
             yield _gallery(material, title, chosen, most(material, column, least=least))
 
 

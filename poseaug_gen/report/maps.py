@@ -43,7 +43,7 @@ def reached(density: Float[np.ndarray, "down across"], share: float = STEPS[0]) 
 
 def step_of(density: float) -> int:
     """Which colour a density has; 0: there is nothing."""
-    return 0 if density <= 0 else 1 + sum(density >= step for step in STEPS)
+    return 0 if density <= 0 else 1 + sum(bool(density >= step) for step in STEPS)
 
 
 def sphere(density: Float[np.ndarray, "up around"], alternative: str) -> Markup:
@@ -96,7 +96,8 @@ def frame(density: Float[np.ndarray, "down across"], alternative: str) -> Markup
 
 def _cell(azimuths: Float[np.ndarray, "2"], heights: Float[np.ndarray, "2"]) -> str:
     """The outline of a cell: up its one side, down its other."""
-    up = np.linspace(heights[0], heights[1], ARC + 1)
+    lowest, highest = np.arcsin(heights)
+    up = np.sin(np.linspace(lowest, highest, ARC + 1))  # the nearer to a pole, the rounder
     return "L".join(
         _place(azimuth, height) for azimuth, side in zip(azimuths, (up, up[::-1]), strict=True) for height in side
     )

@@ -91,6 +91,10 @@ class Material:
             return {DRAWN: ~self.learned, LEARNED: self.learned}
         return {EXPORT: np.ones(len(self.pairs), dtype=bool)}
 
+    def tells(self, column: str) -> bool:
+        """Whether a column is there and says something: drawn rows alone have no change of angles."""
+        return column in self.rows and (column != "angle_change" or bool(self.learned.any()))
+
     @cached_property
     def run_poses(self) -> PoseSet | None:
         """The poses that ``source_index`` counts."""

@@ -55,7 +55,7 @@ AZIMUTH = Measure(
     "°",
     "Where round the body the camera stands: 0 before it, 90 at its left, ±180 behind it, −90 at its right. A body "
     "faces at right angles to the mean of the lines across its hips and its shoulders.",
-    (-180, 180),
+    (-180.0, 180.0),
 )
 ROLL = Measure(
     "roll",
@@ -81,10 +81,10 @@ ACROSS = Measure(
     "Place across the frame",
     "",
     "Middle of the box about the joints: −1 is the image’s left edge, 1 its right one.",
-    (-1, 1),
+    (-1.0, 1.0),
 )
 DOWN = Measure(
-    "place_y", CAMERA, "Place down the frame", "", "The same downwards: −1 is the upper edge, 1 the lower.", (-1, 1)
+    "place_y", CAMERA, "Place down the frame", "", "The same downwards: −1 is the upper edge, 1 the lower.", (-1.0, 1.0)
 )
 OF_COLUMNS = (
     Measure("score_3d", MADE, "3D score", "", "The run’s 3D discriminator’s, the mean over its parts; 1: real."),

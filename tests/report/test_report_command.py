@@ -1,0 +1,113 @@
+"""``poseaug-gen report`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from export.export_files import ENVIRONMENT, files_in
+
+from poseaug_gen.cli import main
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.export.dataset import export
+from poseaug_gen.training.run_folder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def typed(*words: str | Path) -> Result:
+    result = CliRunner().invoke(main, ["report", *map(str, words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_the_run_is_found_among_others_and_the_figures_are_those_of_the_rows(
+    make_run: Callable[..., RunFolder], told_run: RunFolder, full_export: Path
+) -> None:
+    for number, run in enumerate((told_run, make_run(seed=9))):  # the other is the newer one
+        shutil.copytree(run.path, Path("outputs") / f"run{number}")
+    result = typed(full_export, "--html", "page.html", "--json", "page.json")
+    assert result.exit_code == 0, result.output
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == ["page.html", "page.json"]
+    assert result.stderr == ""
+    figures = json.loads(Path("page.json").read_text())
+    assert (figures["kind"], figures["rows"], figures["name"]) == ("export", 800, "full.h5")
+    assert figures["distributions"]["depth"]["percentiles"].keys() == {"source", "drawn", "learned"}
+    source = told_run.source_poses.positions[:, 0, 2]
+    assert figures["distributions"]["depth"]["percentiles"]["source"]["p50"] == pytest.approx(
+        np.median(source), rel=1e-6
+    )
+
+
+def test_the_same_command_writes_the_same_bytes_in_another_process(told_run: RunFolder, full_export: Path) -> None:
+    words = [full_export, "--run", told_run.path, "--html", "page.html", "--json", "page.json"]
+    assert typed(*words).exit_code == 0
+    first = [Path(name).read_bytes() for name in ("page.html", "page.json")]
+    environment = {**ENVIRONMENT, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    again = [sys.executable, "-m", "poseaug_gen.cli", "report", *map(str, words)]
+    subprocess.run(again, check=True, env=environment, capture_output=True)
+    assert [Path(name).read_bytes() for name in ("page.html", "page.json")] == first
+
+
+def test_a_run_and_shards_have_pages_under_the_default_name(told_run: RunFolder) -> None:
+    export(told_run, ExportSettings(n=90, shard_rows=30), Path("aug.h5"))
+    for what in (told_run.path, "aug.h5", "aug.shards"):
+        assert typed(what, "--outputs", told_run.path.parent).exit_code == 0
+        assert Path("report.html").read_text().startswith("<!doctype html>")
+        Path("report.html").unlink()
+    assert not [name for name in files_in(Path()) if ".tmp-" in name]
+
+
+def test_a_shard_that_is_missing_or_of_another_export_is_refused(told_run: RunFolder) -> None:
+    for name, seed in (("aug.h5", 0), ("other.h5", 1)):
+        export(told_run, ExportSettings(n=90, shard_rows=30, seed=seed), Path(name))
+    shard = Path("aug.shards/aug-00001-of-00003.h5")
+    shutil.copy(Path("other.shards/other-00001-of-00003.h5"), shard)
+    result = typed("aug.h5", "--run", told_run.path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert str(shard) in result.stderr
+    shard.unlink()
+    assert f"{shard}: missing" in typed("aug.h5", "--run", told_run.path).stderr
+    assert not Path("report.html").exists()
+
+
+def test_mistakes_are_one_sentence_and_leave_nothing(
+    make_run: Callable[..., RunFolder], told_run: RunFolder, full_export: Path
+) -> None:
+    Path("notes.txt").write_text("nothing")
+    before = files_in(Path())
+    for words, code, says in [
+        (["none.h5"], 1, "none.h5: missing"),
+        (["notes.txt"], 1, "notes.txt: truncated, damaged or not HDF5"),
+        ([full_export, "--run", "nowhere"], 1, "nowhere: not a run folder"),
+        ([full_export, "--run", make_run(seed=9).path], 1, "was not made by this run"),
+        ([told_run.path, "--run", told_run.path], 1, "is a run itself"),
+        ([full_export, "--html", full_export], 2, "the page is HTML"),
+        ([full_export, "--json", full_export], 2, "the figures are JSON"),
+    ]:
+        result = typed(*words)
+        assert result.exit_code == code, result.output
+        assert says in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert files_in(Path()) == before
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_what_is_not_installed_is_said_in_one_sentence(
+    full_export: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    result = typed(full_export)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("pip install 'poseaug-gen[report]'\n")
+    assert not Path("report.html").exists()
