@@ -212,13 +212,15 @@
   };
   const addRange = ([column, title]) => {
     const [fieldset, legend] = [document.createElement("fieldset"), document.createElement("legend")];
-    const [low, high] = [Math.floor(Math.min(...rows[column]) * 20) / 20, Math.ceil(Math.max(...rows[column]) * 20) / 20];
+    const [least, most] = [Math.min(...rows[column]), Math.max(...rows[column])];
+    const perUnit = 10 ** Math.ceil(-Math.log10(Math.max(most - least, 0.2) / 20)); // steps of 0.01, 0.1, 1, …: 20 to 200
+    const [low, high] = [Math.floor(least * perUnit) / perUnit, Math.ceil(most * perUnit) / perUnit];
     legend.textContent = title;
     fieldset.append(legend);
     ends[column] = {};
     for (const [name, value] of [["from", low], ["to", high]]) {
       const [field, input, output] = ["label", "input", "output"].map((tag) => document.createElement(tag));
-      Object.assign(input, { type: "range", min: low, max: high, step: 0.05, id: `${column}-${name}` });
+      Object.assign(input, { type: "range", min: low, max: high, step: 1 / perUnit, id: `${column}-${name}` });
       input.value = value;
       input.setAttribute("aria-label", `${title}, ${name}`);
       output.htmlFor = input.id;

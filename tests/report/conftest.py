@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from export.conftest import MakeRun, make_run  # noqa: F401 - a fixture, for this room too
-from reported import EVERYTHING, with_history
+from reported import EVERYTHING, HOSTILE, STRANGE_JOINTS, renamed, with_history
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.dataset import export
@@ -15,6 +15,7 @@ from poseaug_gen.export.reading import find
 from poseaug_gen.report.content import Content
 from poseaug_gen.report.material import of_export, of_run
 from poseaug_gen.report.page import render
+from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
 
@@ -48,6 +49,17 @@ def full_page(full_content: Content) -> str:
 def run_page(told_run: RunFolder) -> str:
     """The page on the run itself."""
     return render(Content(of_run(told_run)))
+
+
+@pytest.fixture(scope="session")
+def hostile_page(make_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
+    """The page on an export whose source, subjects, actions and joints have names that are markup and scripts."""
+    skeleton = Skeleton.from_dict({"name": HOSTILE, "joints": STRANGE_JOINTS})
+    provenance = {"name": HOSTILE, "licence": HOSTILE, "citation": HOSTILE, HOSTILE: [HOSTILE]}
+    run = renamed(with_history(make_run(skeleton, seed=5)), provenance, subject=HOSTILE, action=HOSTILE)
+    path = tmp_path_factory.mktemp("hostile") / "aug.h5"
+    export(run, ExportSettings(n=60, **EVERYTHING), path)
+    return render(Content(of_export(find(path), run.path, Path("none"))))
 
 
 @pytest.fixture

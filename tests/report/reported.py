@@ -10,6 +10,16 @@ from poseaug_gen.training.run_folder import RunFolder
 
 EVERYTHING = {"scores": True, "difficulty": True, "noise": "mixture", "split": 0.2}
 PRETRAINED, EPOCHS = 2, 4
+# What a file may say to have its own way with a page, in a template's and in a script's language too.
+HOSTILE = "CC </script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028<!-- \" ' & {{ 7*7 }} ${8*8}"
+STRANGE_JOINTS = {
+    "hip": "",
+    "</script><b>": "hip",
+    "l_<i>": "</script><b>",
+    "r_<i>": "</script><b>",
+    "l_$x$": "l_<i>",
+    "r_$x$": "r_<i>",
+}
 
 
 def with_history(run: RunFolder) -> RunFolder:
