@@ -102,6 +102,7 @@
     const length = Math.hypot(...full);
     const near = full.map((value) => (value / length) * Math.min(length, 1.15));
     const from = place(about.map((value, axis) => value + near[axis]));
+    if (Math.hypot(from[0] - solid.clientWidth / 2, from[1] - solid.clientHeight / 2) < 16) return; // it looks at us
     // A pyramid whose base is across the line of sight, in the level frame.
     const across = [near[2], 0, -near[0]].map((value) => value / (Math.hypot(near[0], near[2]) || 1));
     const cross = [1, 2, 0].map((i, k) => near[i] * across[(k + 2) % 3] - near[(k + 2) % 3] * across[i]);
@@ -147,6 +148,7 @@
   // --- the row's facts ----------------------------------------------------------------------------------------
 
   const whole = (number) => number.toLocaleString("en");
+  const degrees = (number) => `${number}°`.replace("-", "−");
   const label = (name, row) => rows[name] && rows[name].names[rows[name].codes[row]];
   const FACTS = [
     ["Row", (row) => whole(rows.row[row])],
@@ -155,9 +157,9 @@
     ["Subject", (row) => label("subject", row)],
     ["Action", (row) => label("action", row)],
     ["Depth", (row) => `${rows.depth[row].toFixed(2)} m`],
-    ["Camera elevation", (row) => `${rows.elevation[row]}°`],
-    ["Camera azimuth", (row) => rows.azimuth && `${rows.azimuth[row]}°`],
-    ["Camera roll", (row) => `${rows.roll[row]}°`],
+    ["Camera elevation", (row) => degrees(rows.elevation[row])],
+    ["Camera azimuth", (row) => rows.azimuth && degrees(rows.azimuth[row])],
+    ["Camera roll", (row) => degrees(rows.roll[row])],
     ["3D score", (row) => rows.score_3d && rows.score_3d[row].toFixed(2)],
     ["2D score", (row) => rows.score_2d && rows.score_2d[row].toFixed(2)],
     ["Difficulty", (row) => rows.difficulty && `${rows.difficulty[row].toFixed(2)} ×`],
