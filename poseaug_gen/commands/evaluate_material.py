@@ -15,7 +15,7 @@ from poseaug_gen.commands.run_options import finished_run
 from poseaug_gen.commands.source_options import request_from
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.evaluation.arms import EXPORT, PLAIN, SOURCE, Arm, file_arm, plain_arm, run_arm, source_arm
-from poseaug_gen.evaluation.exported import skeleton_in, source_hash_in
+from poseaug_gen.evaluation.exported import made_of, skeleton_in
 from poseaug_gen.evaluation.online import ONLINE, PUBLISHED, online_arm, published_arm
 from poseaug_gen.evaluation.report import MEAN
 from poseaug_gen.evaluation.transfer import Target
@@ -101,7 +101,7 @@ def find_material(
     if sources:
         return Material(request, run, export, read_sources(sources, request))
     assert run is not None
-    if export is not None and source_hash_in(export) != run.info().get("source_sha256"):
+    if export is not None and not made_of(export, run):
         raise PoseAugError(
             f"{export.path}: was not made of the poses of {run.path}; name its run with --run, or them with --source"
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from poseaug_gen.commands.run_options import outputs_option
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.errors import BadConfigError, PoseAugError
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 DRAWN = 8  # poses in a picture
 LONGEST = 12  # of a table of counts: more people or actions are only counted
 # What is printed as a table, or is too long to print.
-_APART = ("columns", "config", "bone_length_m", "pose_files")
+_APART = ("columns", "config", "bone_length_m", "pose_files", "realism")
 
 
 @click.command(name="info")
@@ -33,8 +35,31 @@ _APART = ("columns", "config", "bone_length_m", "pose_files")
     metavar="FILE.png",
     help=f"Draw {DRAWN} poses, in 3D and as their cameras see them.",
 )
+@click.option(
+    "--realism/--no-realism",
+    "with_realism",
+    default=True,
+    help="Of an export, measure how plausible and how diverse its poses are, beside the source's.  [default: realism]",
+)
+@click.option(
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="The run that the export was made of, which has its source poses. [default: found under --outputs]",
+)
+@outputs_option
 @source_options
-def command(path: Path, as_json: bool, picture: Path | None, skeleton: str | None, **options: Any) -> None:
+def command(
+    path: Path,
+    as_json: bool,
+    picture: Path | None,
+    with_realism: bool,
+    run_path: Path | None,
+    outputs: Path,
+    skeleton: str | None,
+    **options: Any,
+) -> None:
     """Say what an export, a run folder, a pose file or a folder of these holds.
 
     \b
@@ -56,12 +81,30 @@ def command(path: Path, as_json: bool, picture: Path | None, skeleton: str | Non
     request = request_from(skeleton=skeleton, **options)
     own = None if skeleton else skeleton_within(path)
     found = describe(path, request if own is None else replace(request, skeleton=own))
+    if run_path is not None and found.facts["kind"] != "export":
+        raise BadConfigError(
+            f"--run {run_path}: is the run that an export was made of, and {path} is none; leave it out"
+        )
+    if with_realism and found.facts["kind"] == "export":
+        found.facts["realism"] = _realism(found, path, run_path, outputs)
     if picture is not None:
         _draw(found, path, picture)
     if as_json:
         click.echo(json.dumps(json.loads(to_json(found.facts)), indent=2))  # NaN, which JSON lacks, as null
     else:
         _print(str(path), found)
+
+
+def _realism(found: Description, path: Path, run: Path | None, outputs: Path) -> dict[str, dict[str, Any]]:
+    """Name -> all that is said of each figure of an export's poses."""
+    from poseaug_gen.evaluation.exported import source_poses
+    from poseaug_gen.evaluation.realism import realism
+    from poseaug_gen.export.reading import find
+    from poseaug_gen.poses import PoseSet
+
+    assert isinstance(found.poses, PoseSet)  # a sample of the export's rows
+    figures = realism(found.poses, source_poses(find(path), run, outputs))
+    return {figure.name: {key: value for key, value in asdict(figure).items() if key != "name"} for figure in figures}
 
 
 def _draw(found: Description, path: Path, picture: Path) -> None:
@@ -87,7 +130,7 @@ def _print(title: str, found: Description) -> None:
     tree = Tree(f"[bold]{escape(title)}[/]", guide_style="dim")
     _grow(tree, {key: value for key, value in facts.items() if key not in _APART})
     console.print(tree)
-    for key, table in (("columns", _columns), ("bone_length_m", _bones), ("pose_files", _files)):
+    for key, table in (("columns", _columns), ("bone_length_m", _bones), ("pose_files", _files), ("realism", _figures)):
         if key in facts:
             console.print(table(facts[key]))
     if found.poses is not None and not console.options.ascii_only:
@@ -114,6 +157,21 @@ def _bones(people: Mapping[str, Mapping[str, list[float]]]) -> Table:
         varies = max(longest - shortest for shortest, longest in ranges) * 1000
         shortest, longest = min(low for low, _ in ranges), max(high for _, high in ranges)
         table.add_row(bone, f"{shortest:.3f}", f"{longest:.3f}", f"{varies:.1f}")
+    return table
+
+
+def _figures(figures: Mapping[str, Mapping[str, Any]]) -> Table:
+    """How plausible and how diverse an export's poses are."""
+    from rich.table import Table
+
+    whys = dict.fromkeys(figure["why"] for figure in figures.values() if figure["why"])
+    said = [*(f"Not known: {why}." for why in whys), "What each figure is: docs/realism.md, and with --json."]
+    table = Table(title="realism and diversity", caption=_text("\n".join(said)), caption_justify="left")
+    for number, heading in enumerate(("figure", "export", "source itself", "unit", "better")):
+        table.add_column(heading, justify="right" if number in (1, 2) else "left")
+    for figure in figures.values():
+        values = (_text(figure[side]) for side in ("value", "source_value"))
+        table.add_row(figure["label"], *values, figure["unit"], figure["better"])
     return table
 
 

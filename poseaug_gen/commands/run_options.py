@@ -17,6 +17,9 @@ OUTPUTS = Path("outputs")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+outputs_option = click.option(
+    "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for runs."
+)
 _OPTIONS = (
     click.option(
         "--run",
@@ -25,9 +28,7 @@ _OPTIONS = (
         metavar="PATH",
         help="Run folder. [default: newest finished]",
     ),
-    click.option(
-        "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for runs."
-    ),
+    outputs_option,
 )
 
 

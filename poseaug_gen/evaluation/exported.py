@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from poseaug_gen.export.machine import cores
 from poseaug_gen.export.reading import Found, Part, check_form, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.rows import Rows, Sampler
 from poseaug_gen.export.schema import CHUNK_ROWS, export_attributes, settings_hash, to_json
+from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.training.batches import Pool
-from poseaug_gen.training.run_folder import RunFolder
+from poseaug_gen.training.run_folder import RunFolder, runs_under
 
 
 def made_pool(run: RunFolder, settings: ExportSettings) -> Pool:
@@ -85,11 +87,42 @@ def skeleton_in(found: Found) -> Skeleton:
         return skeleton_of(read_attributes(file, first), first)
 
 
+def made_of(found: Found, run: RunFolder) -> bool:
+    """Whether an export was made of a run's poses, by their hash as the run recorded it, and the export with it."""
+    return source_hash_in(found) == run.info().get("source_sha256")
+
+
 def source_hash_in(found: Found) -> str | None:
     """The hash of the poses that an export was made of, as its run recorded it."""
     first = found.parts[0].path
     with opened(first) as file:
         return parsed(read_attributes(file, first), "run", first).get("source_sha256")
+
+
+def source_poses(found: Found, run: Path | None, outputs: Path) -> PoseSet | None:
+    """The source poses of the run that an export was made of, less the built-in ones that were added to them.
+
+    An export knows its run by the hash of its poses alone, not by its place.
+
+    Args:
+        run: where that run is; None: the newest under ``outputs`` that has these poses.
+
+    Raises:
+        PoseAugError: ``run`` is none, is damaged, or is another export's. Under ``outputs`` what cannot be read is
+            passed over, and where there is no such run the answer is None.
+    """
+    if run is not None:
+        folder = RunFolder(run)
+        if not folder.exists:
+            raise PoseAugError(f"{run}: not a run folder (no run.json); name the one that {found.path} was made of")
+        if not made_of(found, folder):
+            raise PoseAugError(f"{found.path}: was not made of the poses of {run}; name its run with --run")
+        return folder.source_poses
+    for folder in runs_under(outputs) if source_hash_in(found) else []:
+        with suppress(PoseAugError):
+            if made_of(found, folder):
+                return folder.source_poses
+    return None
 
 
 def _drawn_chunks(found: Found, rows: int) -> dict[Part, list[int]]:

@@ -10,22 +10,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from poseaug_gen.errors import PoseAugError
-from poseaug_gen.gravity import unit
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.poses_2d import Poses2D
 from poseaug_gen.skeleton import Skeleton, skeleton_from_json
 from poseaug_gen.sources import canonical
-from poseaug_gen.sources.joints import joint_names, to_skeleton
+from poseaug_gen.sources.body_frame import camera_direction
 from poseaug_gen.sources.safe_h5 import opened, text_attribute
 from poseaug_gen.validity import Limits, faults, first_cause
 
 SAMPLE_ROWS = 65_536  # enough for a percentile, looked at in a second
 SIDES = ("front", "left", "back", "right")
-# What tells how a body is turned; any skeleton that has these, or what they are made of, will do.
-_TRUNK = Skeleton.from_dict(
-    {"name": "trunk", "joints": {"hip": "", "thorax": "hip", "l_shoulder": "thorax", "r_shoulder": "thorax"}}
-)
 
 Facts = dict[str, Any]
 
@@ -111,17 +105,10 @@ def viewpoints(poses: PoseSet) -> Facts:
     upright body that is the camera's elevation. ``seen_from``: the share of poses that show each side, the quarter
     about it.
     """
-    try:
-        trunk = to_skeleton(poses.positions, poses.skeleton.joints, _TRUNK, joint_names(), "poses").astype(np.float64)
-    except PoseAugError:
+    direction = camera_direction(poses)
+    if direction is None:
         return {}
-    hip, thorax, left_shoulder, right_shoulder = np.moveaxis(trunk, 1, 0)
-    up = unit(thorax - hip)
-    across = left_shoulder - right_shoulder
-    left = unit(across - (across * up).sum(-1, keepdims=True) * up)
-    forward = np.cross(left, up)
-    to_camera = -unit(hip)  # the camera is the origin
-    x, y, z = ((to_camera * axis).sum(-1) for axis in (forward, left, up))
+    x, y, z = direction.T
     quarter = np.round(np.arctan2(y, x) / (math.pi / 2)).astype(int) % 4
     share = np.bincount(quarter, minlength=4) / len(poses)
     return {

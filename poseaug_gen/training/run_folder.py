@@ -239,12 +239,18 @@ def newest_finished(outputs: Path) -> RunFolder:
     Raises:
         PoseAugError: none has.
     """
-    runs = [RunFolder(path.parent) for path in outputs.glob("*/run.json")]
-    finished = [run for run in runs if run.finished]
-    if not finished:
+    runs = runs_under(outputs)
+    finished = next((run for run in runs if run.finished), None)
+    if finished is None:
         unfinished = f" ({len(runs)} unfinished)" if runs else ""
         raise PoseAugError(f"{outputs}: no finished run{unfinished}; make one with: poseaug-gen train")
-    return max(finished, key=lambda run: (run.path / "run.json").stat().st_mtime_ns)
+    return finished
+
+
+def runs_under(outputs: Path) -> list[RunFolder]:
+    """The runs under ``outputs``, the one that was written to last first."""
+    written = {path: path.stat().st_mtime_ns for path in outputs.glob("*/run.json")}
+    return [RunFolder(path.parent) for path in sorted(written, key=lambda path: written[path], reverse=True)]
 
 
 def _line(error: Exception) -> str:

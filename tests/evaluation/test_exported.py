@@ -1,5 +1,7 @@
 """An export's pairs: from the run the very rows that the file has, from the file as many as are asked for."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -8,10 +10,20 @@ import torch
 from poseaug_gen import storage
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.evaluation.exported import made_key, made_pool, read_key, read_pool, skeleton_in, source_hash_in
+from poseaug_gen.evaluation.exported import (
+    made_key,
+    made_of,
+    made_pool,
+    read_key,
+    read_pool,
+    skeleton_in,
+    source_hash_in,
+    source_poses,
+)
 from poseaug_gen.export.dataset import export
 from poseaug_gen.export.reading import find
 from poseaug_gen.export.rows import Sampler
+from poseaug_gen.training.run_folder import RunFolder
 
 
 def exported(run, path, **settings):
@@ -57,6 +69,7 @@ def test_keys_tell_exports_apart(run, tmp_path):
     assert read_key(one, 50) == read_key(one, 1_000_000), "there are no more than it has"
     assert skeleton_in(one) == run.skeleton
     assert source_hash_in(one) == run.info()["source_sha256"]
+    assert made_of(one, run)
 
 
 def test_code_that_makes_other_pairs_of_the_same_settings_has_another_key(run, monkeypatch):
@@ -120,3 +133,48 @@ def test_files_that_no_pair_is_read_of_are_not_read_whole(run, tmp_path, monkeyp
     monkeypatch.setattr(storage, "sha256", lambda path: seen.append(path) or real(path))
     assert len(read_pool(found, 15)) == 15
     assert 1 <= len(seen) <= 2
+
+
+# --- where an export's source is ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outputs(run, tmp_path):
+    """A folder with a copy of the run, called ``one``, whose last 30 poses are said to be built-in."""
+    copy = tmp_path / "outputs" / "one"
+    shutil.copytree(run.path, copy)
+    RunFolder(copy).write_info(rows=run.info()["rows"] | {"built_in": 30})
+    return tmp_path / "outputs"
+
+
+def test_the_source_is_found_by_its_hash_and_is_without_the_built_in_poses(run, outputs, tmp_path):
+    found = exported(run, tmp_path / "aug.h5", n=50)
+    poses = source_poses(found, None, outputs)
+    np.testing.assert_array_equal(poses.positions, run.poses.positions[:-30])
+    np.testing.assert_array_equal(source_poses(found, outputs / "one", tmp_path / "none").positions, poses.positions)
+    assert source_poses(found, None, tmp_path / "none") is None
+
+
+def test_runs_of_other_poses_and_what_cannot_be_read_are_passed_over(run, outputs, tmp_path):
+    found = exported(run, tmp_path / "aug.h5", n=50)
+    for newer in ("another", "damaged", "no_poses"):
+        shutil.copytree(run.path, outputs / newer)
+    RunFolder(outputs / "another").write_info(source_sha256="0" * 64)
+    (outputs / "no_poses" / "poses.h5").unlink()
+    (outputs / "damaged" / "run.json").write_text("{")
+    (outputs / "a file").touch()
+    assert len(source_poses(found, None, outputs)) == len(run.poses) - 30
+    shutil.rmtree(outputs / "one")
+    assert source_poses(found, None, outputs) is None
+
+
+def test_a_run_that_is_named_must_be_the_export_s(run, outputs, tmp_path):
+    found = exported(run, tmp_path / "aug.h5", n=50)
+    RunFolder(outputs / "one").write_info(source_sha256="0" * 64)
+    with pytest.raises(PoseAugError, match=r"aug\.h5: was not made of the poses of .*one; name its run with --run"):
+        source_poses(found, outputs / "one", outputs)
+    with pytest.raises(PoseAugError, match=r"nowhere: not a run folder \(no run\.json\); name the one"):
+        source_poses(found, tmp_path / "nowhere", outputs)
+    (outputs / "one" / "run.json").write_text("{")
+    with pytest.raises(PoseAugError, match=r"run\.json: not valid JSON"):
+        source_poses(found, outputs / "one", outputs)

@@ -9,7 +9,9 @@ import h5py
 import pytest
 from click.testing import CliRunner, Result
 
+from poseaug_gen import storage
 from poseaug_gen.cli import main
+from poseaug_gen.evaluation.realism import catalogue
 from poseaug_gen.training.run_folder import RunFolder
 
 
@@ -43,6 +45,54 @@ def test_export_verify_info(fake_run: RunFolder) -> None:
     assert facts["redrawn"]["candidates"] == 3000 + sum(n for c, n in facts["redrawn"].items() if c != "candidates")
     assert 3 < facts["sample"]["root_depth_m"]["p50"] < 7
     assert json.loads(typed("info", "aug.shards", "--json").stdout)["redrawn"] == facts["redrawn"]
+
+
+@pytest.fixture
+def hashed(make_run) -> RunFolder:
+    """A run under ``outputs`` that has recorded its poses' hash, as those do that were trained; and its ``aug.h5``."""
+    run = make_run(seed=3)
+    run.write_info(source_sha256=storage.sha256(run.path / "poses.h5"))
+    Path("outputs").symlink_to(run.path.parent)
+    assert typed("export", "--n", "500", "--out", "aug.h5").exit_code == 0
+    return run
+
+
+def test_info_tells_how_realistic_an_export_is_beside_its_source(hashed: RunFolder) -> None:
+    figures = json.loads(typed("info", "aug.h5", "--json").stdout)["realism"]
+    assert list(figures) == list(catalogue())
+    for figure in figures.values():
+        assert figure["value"] is not None
+        assert figure["source_value"] is not None
+        assert figure["definition"]
+        assert figure["reference"]
+    assert figures["precision"]["rows"] == hashed.info()["rows"]["training"] // 2, "the built-in poses are no source"
+    told = typed("info", "aug.h5").stdout
+    for said in ("realism and diversity", "Fréchet distance to the source", "docs/realism.md"):
+        assert said in told
+    assert "Not known" not in told
+    named = typed("info", "aug.h5", "--outputs", "none", "--run", hashed.path, "--json").stdout
+    assert json.loads(named)["realism"] == figures
+
+
+def test_info_without_a_source_tells_what_it_can(hashed: RunFolder) -> None:
+    words = ("info", "aug.h5", "--outputs", "none")
+    figures = json.loads(typed(*words, "--json").stdout)["realism"]
+    assert figures["precision"]["value"] is None
+    assert "--run" in figures["precision"]["why"]
+    assert figures["diversity"]["value"] > 0
+    assert " ".join(typed(*words).stdout.split()).count("Not known: the source poses were not found") == 1
+    assert "realism" not in json.loads(typed(*words, "--no-realism", "--json").stdout)
+
+
+def test_info_refuses_a_run_that_is_not_the_export_s(hashed: RunFolder, fake_run: RunFolder) -> None:
+    refused = typed("info", "aug.h5", "--run", fake_run.path)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "aug.h5: was not made of the poses of" in " ".join(refused.stderr.split())
+    for path in (hashed.path, hashed.path / "poses.h5"):
+        refused = typed("info", path, "--run", hashed.path)
+        assert refused.exit_code == 2
+        assert "is the run that an export was made of" in " ".join(refused.stderr.split())
+    assert "realism" not in json.loads(typed("info", hashed.path, "--json").stdout)
 
 
 def test_info_of_a_run_and_of_its_poses(fake_run: RunFolder) -> None:

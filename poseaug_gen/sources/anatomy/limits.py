@@ -58,6 +58,18 @@ def mean_limits() -> Limits:
     return _limits(lambda end: np.array([np.mean(end[:2])]))
 
 
+@lru_cache
+def farthest_limits() -> Limits:
+    """The ranges that nobody is drawn beyond: the suppler sex's mean and :data:`FARTHEST` standard deviations more."""
+
+    def farthest(end: End) -> Float[np.ndarray, "1"]:
+        men, women, sd = end
+        outwards = np.sign(men)
+        return np.array([outwards * (max(outwards * men, outwards * women) + FARTHEST * sd)])
+
+    return _limits(farthest)
+
+
 def draw_limits(rng: np.random.Generator, female: Bool[np.ndarray, " people"]) -> Limits:
     """Ranges drawn for people: who is supple in one joint is, to a degree, in all; both sides are alike."""
     share = _table()["supple"]["correlation"]

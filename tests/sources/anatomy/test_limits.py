@@ -12,6 +12,7 @@ from poseaug_gen.sources.anatomy.limits import (
     clamp,
     draw_limits,
     elevation,
+    farthest_limits,
     girdle_rise,
     mean_limits,
     within,
@@ -169,6 +170,17 @@ def test_people_have_the_tables_means_and_spreads(table):
                     drawn = np.degrees(ends[dof][of])
                     assert drawn.mean() == pytest.approx(mean, abs=0.05 * sd), dof
                     assert drawn.std() == pytest.approx(sd, rel=0.05), dof
+
+
+def test_nobody_is_drawn_beyond_the_farthest(people, table):
+    farthest = farthest_limits()
+    for dof, row in table["ranges"].items():
+        men, women, sd = row["high"]
+        assert np.degrees(farthest.high[dof]) == pytest.approx([max(men, women) + 2.5 * sd], abs=1e-4)
+        men, women, sd = row["low"]
+        assert np.degrees(farthest.low[dof]) == pytest.approx([min(men, women) - 2.5 * sd], abs=1e-4)
+        assert (people.high[dof] <= farthest.high[dof] + 1e-6).all()
+        assert (people.low[dof] >= farthest.low[dof] - 1e-6).all()
 
 
 def test_who_is_supple_is_so_in_every_joint_and_direction():
