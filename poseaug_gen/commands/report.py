@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from poseaug_gen.commands.run_options import OUTPUTS
+from poseaug_gen.commands.run_options import outputs_option
 from poseaug_gen.errors import BadConfigError, PoseAugError
 
 NEEDS = "a report needs matplotlib and jinja2; install them with: pip install 'poseaug-gen[report]'"
@@ -33,9 +33,7 @@ NEEDS = "a report needs matplotlib and jinja2; install them with: pip install 'p
     metavar="RUN",
     help="The run that made an export: its source poses and training curves. [default: the newest that did]",
 )
-@click.option(
-    "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for it."
-)
+@outputs_option
 def command(path: Path, page: Path, figures: Path | None, run_path: Path | None, outputs: Path) -> None:
     """Show an export, or a run, on one HTML page: pairs, distributions, viewpoints, training, settings, licence.
 

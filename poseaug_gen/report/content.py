@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from poseaug_gen import __version__
-from poseaug_gen.gravity import up_of
+from poseaug_gen.evaluation.realism import Figure, realism
 from poseaug_gen.report import maps
 from poseaug_gen.report.browser import browsed
 from poseaug_gen.report.charts import SOURCE, histogram
@@ -61,7 +61,7 @@ class Content:
         found: dict[str, tuple[Measure, dict[str, Values]]] = {}
         source, pairs = self.material.source, self.material.pairs
         if source is not None:
-            for measure, values in measured(source, up_of(source)):
+            for measure, values in measured(source, self.material.source_up):
                 found[measure.name] = measure, {SOURCE: values}
         told = [column for column in OF_COLUMNS if self.material.tells(column.name)]
         of_columns = [(column, self.material.rows[column.name][:, None].astype(float)) for column in told]
@@ -71,6 +71,12 @@ class Content:
         if "angle_change" in found:  # drawn rows have none
             found["angle_change"][1].pop("drawn", None)
         return found
+
+    @cached_property
+    def realism(self) -> tuple[Figure, ...]:
+        """How plausible and how diverse an export's pairs are, beside the source; nothing of a run."""
+        material = self.material
+        return realism(material.pairs, material.source) if material.is_export else ()
 
     @cached_property
     def spreads(self) -> list[Spread]:
@@ -168,9 +174,10 @@ class Content:
         """What the page lacks, and how to have it; empty where it lacks nothing."""
         if self.material.run is not None:
             return ""
+        also = "" if self.material.source is not None else ", all comparisons with the source"
         return (
-            "The run that made this export was not found, so its source poses, its training curves and all comparisons "
-            "with the source are missing. Name it:"
+            "The run that made this export was not found, so the source postures of its pairs"
+            f"{also} and the training’s curves are missing. Name it:"
         )
 
     @property
@@ -197,8 +204,6 @@ class Content:
             "shoulders, which are level on average. A drawn body may lean as a whole (setting views.lean); its camera "
             "is measured against the body’s own vertical."
         )
-
-    realism: tuple = ()
 
     @property
     def column_rows(self) -> list[tuple[str, ...]]:
@@ -239,6 +244,7 @@ class Content:
             "kind": "export" if material.is_export else "run",
             "rows": material.total,
             "rows_sampled": len(material.pairs),
+            "figures": {figure.name: asdict(figure) for figure in self.realism},
             "distributions": {spread.measure.name: _plain(spread) for spread in self.spreads},
             "viewpoints_reached": {found.series: found.reached for found in self.spheres},
             "frame_reached": {found.series: found.reached for found in self.frames},

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.evaluation.exported import source_poses
 from poseaug_gen.export.info import pairs_of, redrawn, sample
 from poseaug_gen.export.intact import intact
 from poseaug_gen.export.reading import Found, find, opened, parsed, read_attributes, skeleton_of
@@ -76,6 +77,12 @@ class Material:
     @property
     def is_export(self) -> bool:
         return bool(self.columns)
+
+    @property
+    def source_up(self) -> Vectors:
+        """The source's unit verticals, told as those of the pairs are. There must be a source."""
+        assert self.source is not None
+        return trunk_up(self.source.positions, self.source.skeleton) if self.run is None else up_of(self.source)
 
     @cached_property
     def learned(self) -> Bool[np.ndarray, " rows"]:
@@ -145,12 +152,13 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
     skeleton = skeleton_of(attributes, first)
     rows = sample(found, skeleton, optional=True)
     pairs = pairs_of(rows, skeleton)
-    run = run_of(attributes, found.path, named, outputs)
-    if run is None:
+    run = run_of(found, attributes, named, outputs)
+    if run is None:  # another run may have the same poses
+        source = source_poses(found, None, outputs)
         up = trunk_up(pairs.positions, skeleton)
     else:
         _check_counted(rows, run, found.path)
-        up = carried_up(rows, run.poses)
+        source, up = run.source_poses, carried_up(rows, run.poses)
     return Material(
         name=found.path.name,
         total=found.rows,
@@ -158,7 +166,7 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
         rows=rows,
         up=up,
         run=run,
-        source=None if run is None else sampled(run.source_poses),
+        source=None if source is None else sampled(source),
         columns=tuple(column for column in all_columns(skeleton) if column.name in present),
         source_record=_facts(attributes, "source", first),
         run_record=_facts(attributes, "run", first),

@@ -21,7 +21,7 @@ from poseaug_gen.export.schema import to_json
 from poseaug_gen.report import maps
 from poseaug_gen.report.content import Content
 from poseaug_gen.report.palette import HEATS, variables
-from poseaug_gen.report.tables import health_of, records_of, redrawn_of, settings_of
+from poseaug_gen.report.tables import health_of, number, records_of, redrawn_of, settings_of
 
 SERIES = {
     "source": "the source’s poses",
@@ -66,6 +66,7 @@ def render(content: Content) -> str:
         shown={name for spread in content.spreads for name in spread.shares},
         steps=maps.STEPS,
         heats=range(HEATS),
+        number=number,
         redrawn=redrawn_of(material),
         health=health_of(material),
         settings=settings_of(material),

@@ -8,40 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.export.reading import parsed
+from poseaug_gen.evaluation.exported import made_of
+from poseaug_gen.export.reading import Found, parsed
 from poseaug_gen.export.schema import recorded_settings
 from poseaug_gen.export.snapshots import augmentors_sha256
-from poseaug_gen.training.run_folder import RunFolder
+from poseaug_gen.training.run_folder import RunFolder, runs_under
 
 
-def run_of(attributes: Mapping[str, Any], path: Path, named: Path | None, outputs: Path) -> RunFolder | None:
-    """The run that made the export at ``path``: the one that is named, or the newest under ``outputs`` that fits.
+def run_of(found: Found, attributes: Mapping[str, Any], named: Path | None, outputs: Path) -> RunFolder | None:
+    """The run that made an export: the one that is named, or the newest under ``outputs`` that fits.
 
-    A run fits whose augmentor and training poses have the hashes in the export's ``attributes``. None: none is named,
-    and none fits.
+    A run fits whose poses and augmentor have the hashes in the export's ``attributes``: others of the same poses have
+    other curves. None: none is named, and none fits.
 
     Raises:
         PoseAugError: the one that is named is no run, or does not fit.
     """
     if named is None:
-        runs = [RunFolder(entry.parent) for entry in outputs.glob("*/run.json")]
-        newest_first = sorted(runs, key=lambda run: (run.path / "run.json").stat().st_mtime_ns, reverse=True)
-        return next((run for run in newest_first if _made(run, attributes, path)), None)
+        return next((run for run in runs_under(outputs) if _made(run, found, attributes)), None)
     run = RunFolder(named)
     if not run.exists:
-        raise PoseAugError(f"{named}: not a run folder (it has no run.json); name the run that {path.name} was made by")
-    if not _made(run, attributes, path):
-        raise PoseAugError(f"{named}: {path.name} was not made by this run (its augmentor or its poses are others)")
+        raise PoseAugError(f"{named}: not a run folder (no run.json); name the one that {found.path} was made by")
+    if not _made(run, found, attributes):
+        raise PoseAugError(f"{found.path}: was not made by the run {named}, whose augmentor or poses are others")
     return run
 
 
-def _made(run: RunFolder, attributes: Mapping[str, Any], path: Path) -> bool:
-    """Whether a run's augmentor and poses are the ones that the attributes tell of."""
+def _made(run: RunFolder, found: Found, attributes: Mapping[str, Any]) -> bool:
+    """Whether a run's poses and augmentor are the ones that an export's attributes tell of."""
     with suppress(PoseAugError, KeyError, OSError):  # an unfinished or damaged run has made nothing
-        recorded = parsed(attributes, "run", path).get("source_sha256")
-        snapshots = recorded_settings(parsed(attributes, "config", path)).snapshots
-        return (
-            run.info().get("source_sha256") == recorded
-            and augmentors_sha256(run, snapshots) == attributes["created_from"]
-        )
+        snapshots = recorded_settings(parsed(attributes, "config", found.path)).snapshots
+        return made_of(found, run) and augmentors_sha256(run, snapshots) == attributes["created_from"]
     return False

@@ -24,6 +24,8 @@ CAUSES = {
     "not_chosen": "Of the candidates for one posture another came nearer the wished difficulty (--candidates).",
 }
 
+LEAST = 0.001  # of a figure that is shown as such
+
 
 @dataclass(frozen=True)
 class Redrawn:
@@ -133,3 +135,13 @@ def text(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{key}: {text(item)}" for key, item in value.items())
     return "not set" if value is None else str(value)
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """A figure with its unit, in three digits or as a whole number; one that is hardly anything is said to be so."""
+    if value is None:
+        return "–"
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    if 0 < abs(value) < LEAST:
+        digits = f"under {LEAST:g}"
+    return digits.replace("-", "−") + (unit and f"\u00a0{unit}")

@@ -17,6 +17,7 @@ from poseaug_gen.gravity import LEVEL_UP, Vectors, body_axes, unit, up_of
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.body_frame import framed
 
 Degrees = Float[np.ndarray, " rows"]
 
@@ -45,9 +46,8 @@ def viewpoints(positions: Float[np.ndarray, "rows joints 3"], up: Vectors, skele
     across = _across(positions, skeleton)
     if across is None:
         return Viewpoints(elevation, None, roll)
-    left = unit(across - (across * up).sum(-1, keepdims=True) * up)
-    facing = np.cross(left, up)  # of a person upright before a level camera: x (its left) cross -y is -z, to the camera
-    azimuth = np.degrees(np.arctan2((to_camera * left).sum(-1), (to_camera * facing).sum(-1)))
+    forward, left, _ = framed(up, across).components(to_camera).T
+    azimuth = np.degrees(np.arctan2(left, forward))
     return Viewpoints(elevation, azimuth, roll)
 
 

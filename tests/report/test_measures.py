@@ -17,6 +17,7 @@ from poseaug_gen.report.browser import MILLIMETRES, PLACES, browsed, packed, rou
 from poseaug_gen.report.chosen import BROWSED, HARDEST, browsed_rows, most, spread_rows
 from poseaug_gen.report.content import Content
 from poseaug_gen.report.measures import Measure, corners, measured, spread_of
+from poseaug_gen.report.tables import number
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
 ARM = Skeleton.from_dict({"name": "arm", "joints": {"root": "", "elbow": "root", "wrist": "elbow", "finger": "wrist"}})
@@ -130,6 +131,21 @@ def test_the_script_is_given_the_rows_of_the_file(full_content: Content) -> None
     subject = told["subject"]
     own_subjects = material.run_poses.subject.strings()[material.rows["source_index"][index]]
     assert [subject["names"][code] for code in subject["codes"]] == own_subjects.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (None, "mm", "–"),
+        (1234.5, "mm", "1,234\u00a0mm"),
+        (0.12345, "", "0.123"),
+        (-2.0, "°", "−2\u00a0°"),
+        (0.0, "", "0"),
+        (4e-5, "%", "under 0.001\u00a0%"),
+    ],
+)
+def test_a_figure_is_said_in_few_digits(value: float | None, unit: str, said: str) -> None:
+    assert number(value, unit) == said
 
 
 def test_numbers_too_large_for_sixteen_bits_are_as_large_as_they_go() -> None:

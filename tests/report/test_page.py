@@ -19,7 +19,7 @@ from poseaug_gen.skeleton import Skeleton, load_skeleton
 from poseaug_gen.training.run_folder import RunFolder
 
 MB = 1_000_000
-OF_EXPORTS = {"pairs", "browse", "distributions", "viewpoints", "redrawn", "training", "settings", "source"}
+OF_EXPORTS = {"pairs", "browse", "realism", "distributions", "viewpoints", "redrawn", "training", "settings", "source"}
 
 
 def sections_of(page: Page) -> set[str]:
@@ -84,7 +84,7 @@ def test_an_export_of_everything_has_every_part(full_page: str, full_content: Co
 
 def test_the_parts_that_a_run_has_no_use_for_are_left_out(run_page: str, told_run: RunFolder) -> None:
     page = Page(run_page)
-    assert sections_of(page) == OF_EXPORTS - {"redrawn"}
+    assert sections_of(page) == OF_EXPORTS - {"redrawn", "realism"}
     assert f"{len(told_run.source_poses)} training poses" in page.text
     assert rows_of(page)["kind"] is None
     assert rows_of(page)["subject"]["names"] == ["S0", "S1", "S2"]
@@ -180,6 +180,7 @@ def test_without_its_run_a_page_says_what_is_missing_and_how_to_name_it(
     assert "poseaug-gen report aug.h5 --run outputs/NAME" in page.text
     assert sections_of(page) == OF_EXPORTS
     assert "the run’s folder, which is not at hand" in page.text
+    assert "Where there is no figure: the source poses were not found" in page.text
     rows = rows_of(page)
     assert rows["score_3d"]
     assert "source" not in rows

@@ -16,7 +16,10 @@ from export.export_files import ENVIRONMENT, files_in
 
 from poseaug_gen.cli import main
 from poseaug_gen.config import ExportSettings
+from poseaug_gen.evaluation.realism import realism
 from poseaug_gen.export.dataset import export
+from poseaug_gen.export.reading import find
+from poseaug_gen.report.material import of_export
 from poseaug_gen.training.run_folder import RunFolder
 
 
@@ -42,11 +45,28 @@ def test_the_run_is_found_among_others_and_the_figures_are_those_of_the_rows(
     assert result.stderr == ""
     figures = json.loads(Path("page.json").read_text())
     assert (figures["kind"], figures["rows"], figures["name"]) == ("export", 800, "full.h5")
+    material = of_export(find(full_export), told_run.path, Path("none"))
+    own = {figure.name: figure.value for figure in realism(material.pairs, told_run.source_poses)}
+    assert {name: figure["value"] for name, figure in figures["figures"].items()} == pytest.approx(own)
+    assert None not in own.values()
     assert figures["distributions"]["depth"]["percentiles"].keys() == {"source", "drawn", "learned"}
     source = told_run.source_poses.positions[:, 0, 2]
     assert figures["distributions"]["depth"]["percentiles"]["source"]["p50"] == pytest.approx(
         np.median(source), rel=1e-6
     )
+
+
+def test_another_run_of_the_same_poses_lends_them_but_not_its_curves(told_run: RunFolder, full_export: Path) -> None:
+    other = RunFolder(Path("outputs/other"))
+    shutil.copytree(told_run.path, other.path)
+    shutil.copy(other.path / "discriminators.safetensors", other.path / "augmentor.safetensors")
+    result = typed(full_export, "--json", "page.json")
+    assert (result.exit_code, "Name it" in result.stderr) == (0, True)
+    figures = json.loads(Path("page.json").read_text())
+    assert "source" in figures["distributions"]["elevation"]["percentiles"]
+    assert figures["figures"]["viewpoint_entropy"]["source_value"] > 0
+    assert "over its epochs" not in Path("report.html").read_text()
+    assert "not at hand" in Path("report.html").read_text()
 
 
 def test_the_same_command_writes_the_same_bytes_in_another_process(told_run: RunFolder, full_export: Path) -> None:
@@ -90,7 +110,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
         (["none.h5"], 1, "none.h5: missing"),
         (["notes.txt"], 1, "notes.txt: truncated, damaged or not HDF5"),
         ([full_export, "--run", "nowhere"], 1, "nowhere: not a run folder"),
-        ([full_export, "--run", make_run(seed=9).path], 1, "was not made by this run"),
+        ([full_export, "--run", make_run(seed=9).path], 1, "was not made by the run"),
         ([told_run.path, "--run", told_run.path], 1, "is a run itself"),
         ([full_export, "--html", full_export], 2, "the page is HTML"),
         ([full_export, "--json", full_export], 2, "the figures are JSON"),
