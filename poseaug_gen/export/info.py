@@ -9,7 +9,17 @@ import numpy as np
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.intact import intact
-from poseaug_gen.export.reading import MANIFEST, Found, check_form, find, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.reading import (
+    MANIFEST,
+    REMAKE,
+    Found,
+    check_form,
+    find,
+    opened,
+    parsed,
+    read_attributes,
+    skeleton_of,
+)
 from poseaug_gen.export.rows import Rows
 from poseaug_gen.export.schema import CHUNK_ROWS, all_columns, source_facts
 from poseaug_gen.poses import Labels, PoseSet
@@ -225,11 +235,17 @@ def _spread_starts(rows: int) -> list[int]:
 
 
 def redrawn(found: Found) -> dict[str, int]:
-    """Counts by cause over the whole export."""
+    """Counts by cause over the whole export.
+
+    Raises:
+        PoseAugError: a file is damaged, or its counts are.
+    """
     total: dict[str, int] = {}
     for path in [found.index] if found.index else [part.path for part in found.parts]:
         with opened(path) as file:
             counts = parsed(read_attributes(file, path), "redrawn", path)
+        if not isinstance(counts, dict) or not all(isinstance(n, int) for n in counts.values()):
+            raise PoseAugError(f"{path}: its attribute 'redrawn' is not counts by cause; {REMAKE}")
         total = {cause: total.get(cause, 0) + n for cause, n in counts.items()}
     return total
 

@@ -90,7 +90,8 @@ def _whose(poses: PoseSet) -> dict[str, Any]:
 
 def packed(values: Shaped[np.ndarray, "*any"], unit: int) -> str:
     """Numbers times ``unit`` as base64 of little-endian 16-bit whole ones; what is too large is as large as they go."""
-    whole = np.clip(np.rint(values.astype(np.float64) * unit), SHORT.min, SHORT.max).astype("<i2")
+    finite = np.nan_to_num(values.astype(np.float64))
+    whole = np.clip(np.rint(finite * unit), SHORT.min, SHORT.max).astype("<i2")
     return base64.b64encode(whole.tobytes()).decode("ascii")
 
 

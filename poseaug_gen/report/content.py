@@ -81,7 +81,10 @@ class Content:
     @cached_property
     def spreads(self) -> list[Spread]:
         """Every measure's spread."""
-        return [spread_of(measure, series) for measure, series in self.values.values()]
+        found = [
+            (m, series) for m, series in self.values.values() if any(np.isfinite(v).any() for v in series.values())
+        ]
+        return [spread_of(measure, series) for measure, series in found]
 
     def series_of(self, measure: Measure) -> dict[str, Values]:
         """A measure's values in the source and in all pairs; empty where it was not measured."""
@@ -167,6 +170,8 @@ class Content:
             facts.append(("Built-in poses beside them", f"{material.run.built_in_rows:,}", ""))
         health, record = health_of(material), next(records_of(material.source_record))
         facts.append(("Health of the run", health.state or "not recorded", f"{len(health.events)} recoveries"))
+        if not material.is_export:
+            facts.append(("State of the run", text(material.run_record.get("state")), ""))
         return [*facts, ("Licence of the source", record.licence or "not stated", record.name)]
 
     @property

@@ -79,6 +79,11 @@ class Material:
         return bool(self.columns)
 
     @property
+    def candidates(self) -> int:
+        """How many pairs were drawn for the rows that there are, those that were redrawn among them."""
+        return self.redrawn.get("candidates", self.total)
+
+    @property
     def source_up(self) -> Vectors:
         """The source's unit verticals, told as those of the pairs are. There must be a source."""
         assert self.source is not None
@@ -150,7 +155,9 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
         attributes = read_attributes(file, first)
         present = set(file)
     skeleton = skeleton_of(attributes, first)
+    records = {name: _facts(attributes, name, first) for name in ("source", "run", "config")}
     rows = sample(found, skeleton, optional=True)
+    _check_images(rows, found.path)
     pairs = pairs_of(rows, skeleton)
     run = run_of(found, attributes, named, outputs)
     if run is None:  # another run may have the same poses
@@ -168,9 +175,9 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
         run=run,
         source=None if source is None else sampled(source),
         columns=tuple(column for column in all_columns(skeleton) if column.name in present),
-        source_record=_facts(attributes, "source", first),
-        run_record=_facts(attributes, "run", first),
-        config=_facts(attributes, "config", first),
+        source_record=records["source"],
+        run_record=records["run"],
+        config=records["config"],
         redrawn=redrawn(found),
         attributes=attributes,
     )
@@ -217,6 +224,12 @@ def _check_counted(rows: Rows, run: RunFolder, path: Path) -> None:
             f"{path}: 'source_index' reaches from {index.min()} to {index.max()}, and {run.path} has "
             f"{len(run.poses):,} poses; poseaug-gen verify {path} says what else is wrong"
         )
+
+
+def _check_images(rows: Rows, path: Path) -> None:
+    """Every row has an image with sides."""
+    if (rows["image_size"] < 1).any():
+        raise PoseAugError(f"{path}: 'image_size' has sides under a pixel; poseaug-gen verify {path} says where")
 
 
 def _facts(attributes: Facts, name: str, path: Path) -> Facts:

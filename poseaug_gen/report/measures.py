@@ -190,8 +190,9 @@ class Spread:
 
 
 def spread_of(measure: Measure, series: Mapping[str, Shaped[np.ndarray, "*values"]]) -> Spread:
-    """The spread of each series over bins that all share."""
-    series = {name: values.ravel() for name, values in series.items() if values.size}
+    """The spread of each series over bins that all share; of values that are finite, of which there must be some."""
+    series = {name: values[np.isfinite(values)] for name, values in series.items()}
+    series = {name: values for name, values in series.items() if values.size}
     low, high = measure.span or _span(list(series.values()))
     edges = np.linspace(low, high, BINS + 1)
     shares = {name: 100 * np.histogram(values, edges)[0] / len(values) for name, values in series.items()}

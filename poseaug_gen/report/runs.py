@@ -36,7 +36,7 @@ def run_of(found: Found, attributes: Mapping[str, Any], named: Path | None, outp
 
 def _made(run: RunFolder, found: Found, attributes: Mapping[str, Any]) -> bool:
     """Whether a run's poses and augmentor are the ones that an export's attributes tell of."""
-    with suppress(PoseAugError, KeyError, OSError):  # an unfinished or damaged run has made nothing
+    with suppress(PoseAugError, LookupError, AttributeError, OSError):  # what is unfinished or damaged has made nothing
         snapshots = recorded_settings(parsed(attributes, "config", found.path)).snapshots
         return made_of(found, run) and augmentors_sha256(run, snapshots) == attributes["created_from"]
     return False

@@ -39,9 +39,9 @@ class Redrawn:
 
 def redrawn_of(material: Material) -> list[Redrawn]:
     """Each cause for which a candidate was redrawn, the commonest first."""
-    counts = {cause: count for cause, count in material.redrawn.items() if isinstance(count, int)}
-    candidates = max(1, counts.pop("candidates", 0))
-    causes = sorted(((count, cause) for cause, count in counts.items() if count), reverse=True)
+    candidates = max(1, material.candidates)
+    counts = [(count, cause) for cause, count in material.redrawn.items() if count and cause != "candidates"]
+    causes = sorted(counts, reverse=True)
     return [Redrawn(cause, CAUSES.get(cause, ""), count, count / candidates) for count, cause in causes]
 
 
@@ -110,11 +110,11 @@ def health_of(material: Material) -> Health:
     recorded = material.run_record.get("health")
     facts = recorded if isinstance(recorded, Mapping) else {}
     events = [_event(event) for event in _mappings(facts.get("events"))]
-    measured = facts.get("measured")
+    measured, train = facts.get("measured"), material.config.get("train")
     found: list[Judged] = []
-    if isinstance(measured, Mapping):
+    if isinstance(measured, Mapping) and isinstance(train, Mapping):
         with suppress(PoseAugError):  # another version's settings: what it was judged by is then not known here
-            found = list(judged(measured, config_from_dict(material.config.get("train", {})).health))
+            found = list(judged(measured, config_from_dict(train).health))
     return Health(text(facts.get("state", "")), events, found)
 
 

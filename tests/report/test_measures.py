@@ -5,12 +5,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poseaug_gen.config import ExportSettings
+from poseaug_gen.export.dataset import export
+from poseaug_gen.export.info import sample
+from poseaug_gen.export.reading import find
+from poseaug_gen.export.schema import CHUNK_ROWS
 from poseaug_gen.gravity import LEVEL_UP
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.report.browser import MILLIMETRES, PLACES, browsed, packed, rounded
@@ -19,6 +26,7 @@ from poseaug_gen.report.content import Content
 from poseaug_gen.report.measures import Measure, corners, measured, spread_of
 from poseaug_gen.report.tables import number
 from poseaug_gen.skeleton import Skeleton, load_skeleton
+from poseaug_gen.training.run_folder import RunFolder
 
 ARM = Skeleton.from_dict({"name": "arm", "joints": {"root": "", "elbow": "root", "wrist": "elbow", "finger": "wrist"}})
 
@@ -106,6 +114,15 @@ def test_the_hardest_are_among_those_that_can_be_browsed(full_content: Content) 
     assert set(hardest.tolist()) <= set(chosen.tolist())
     others = np.setdiff1d(np.arange(len(material.pairs)), hardest)
     assert material.rows["difficulty"][hardest].min() >= material.rows["difficulty"][others].max()
+
+
+def test_a_sample_knows_the_numbers_of_its_rows(told_run: RunFolder, tmp_path: Path) -> None:
+    export(told_run, ExportSettings(n=2 * CHUNK_ROWS + 900, shard_rows=CHUNK_ROWS + 1000), tmp_path / "aug.h5")
+    rows = sample(find(tmp_path / "aug.h5"), told_run.skeleton)
+    assert (np.diff(rows["row"]) > 0).all()
+    assert len(rows["row"]) == len(rows["positions_3d"]) > CHUNK_ROWS
+    with h5py.File(tmp_path / "aug.h5") as file:
+        assert (file["positions_3d"][:][rows["row"]] == rows["positions_3d"]).all()
 
 
 def unpacked(text: str, *shape: int) -> np.ndarray:

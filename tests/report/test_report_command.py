@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -81,7 +82,7 @@ def test_the_same_command_writes_the_same_bytes_in_another_process(told_run: Run
 
 def test_a_run_and_shards_have_pages_under_the_default_name(told_run: RunFolder) -> None:
     export(told_run, ExportSettings(n=90, shard_rows=30), Path("aug.h5"))
-    for what in (told_run.path, "aug.h5", "aug.shards"):
+    for what in (told_run.path, "aug.h5"):
         assert typed(what, "--outputs", told_run.path.parent).exit_code == 0
         assert Path("report.html").read_text().startswith("<!doctype html>")
         Path("report.html").unlink()
@@ -120,6 +121,25 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
         assert says in result.stderr
         assert result.stderr.count("\n") == 1
         assert files_in(Path()) == before
+
+
+STRANGE = '{"export": [1], "train": [2], "health": [3], "parts": 4, "candidates": "5", "joints": [6]}'
+
+
+@pytest.mark.parametrize("name", ["config", "run", "source", "redrawn", "skeleton"])
+def test_attributes_of_any_kind_make_a_page_or_a_sentence(
+    told_run: RunFolder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for what, instead in (("histogram", ""), ("realism", ())):  # neither sees attributes, and both take their time
+        monkeypatch.setattr(f"poseaug_gen.report.content.{what}", lambda *_, instead=instead: instead)
+    export(told_run, ExportSettings(n=20), Path("aug.h5"))
+    for text in ("[]", "3", "null", "{}", STRANGE, "{"):
+        with h5py.File("aug.h5", "r+") as file:
+            file.attrs[name] = text
+        result = typed("aug.h5", "--outputs", "none")
+        assert result.exit_code in (0, 1)
+        assert (result.stderr.count("\n"), Path("report.html").exists()) == (1, result.exit_code == 0)
+        Path("report.html").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
