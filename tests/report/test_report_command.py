@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from export.export_files import ENVIRONMENT, files_in
+from markupsafe import Markup
 
 from poseaug_gen.cli import main
 from poseaug_gen.config import ExportSettings
@@ -130,7 +131,10 @@ STRANGE = '{"export": [1], "train": [2], "health": [3], "parts": 4, "candidates"
 def test_attributes_of_any_kind_make_a_page_or_a_sentence(
     told_run: RunFolder, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for what, instead in (("histogram", ""), ("realism", ())):  # neither sees attributes, and both take their time
+    for what, instead in (
+        ("histogram", Markup()),
+        ("realism", ()),
+    ):  # neither sees attributes, and both take their time
         monkeypatch.setattr(f"poseaug_gen.report.content.{what}", lambda *_, instead=instead: instead)
     export(told_run, ExportSettings(n=20), Path("aug.h5"))
     for text in ("[]", "3", "null", "{}", STRANGE, "{"):
