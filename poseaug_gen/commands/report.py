@@ -52,16 +52,18 @@ def command(path: Path, page: Path, figures: Path | None, run_path: Path | None,
     from poseaug_gen.report.content import Content
     from poseaug_gen.report.material import material_of
     from poseaug_gen.report.page import write_figures, write_page
+    from poseaug_gen.report.words import mend, missing
 
-    content = Content(material_of(path, run_path, outputs))
+    material = material_of(path, run_path, outputs)
+    content = Content(material)
     write_page(page, content)
     if figures is not None:
         write_figures(figures, content)
     for file in (page, figures):
         if file is not None:
             click.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
-    if content.missing:
-        click.echo(f"{content.missing} {content.mend}", err=True)
+    if lacks := missing(material):
+        click.echo(f"{lacks} {mend(material)}", err=True)
 
 
 def _check_names(page: Path, figures: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from poseaug_gen.report.measures import PERCENTILES, Spread
+from poseaug_gen.report.measures import AZIMUTH, DRAWN, EXPORT, LEARNED, PERCENTILES, SOURCE, Spread
 from poseaug_gen.report.palette import light
 from poseaug_gen.report.svg import inline, new_figure
 
@@ -16,7 +16,6 @@ WIDE, HIGH = 240.0, 118.0  # points
 # A source of few people and cameras is spikes, beside which the export would be a flat line: what is more than so many
 # times as high as the lowest series' top is cut off.
 CUT = 3
-SOURCE, EXPORT, DRAWN, LEARNED = "source", "export", "drawn", "learned"
 # The source is an area, the others are lines that a reader without colours can tell apart.
 LINES: dict[str, dict[str, Any]] = {
     EXPORT: {"color": light("drawn"), "linewidth": 1.6},
@@ -31,25 +30,29 @@ CURVES: tuple[dict[str, Any], ...] = (
 )
 
 
-def histogram(spread: Spread) -> Markup:
-    """How a measure is spread: the source as an area, the others as lines, each of the same area."""
+def histogram(name: str, spread: Spread) -> Markup:
+    """How a measure is spread: the source as an area, the others as lines, each of the same area.
+
+    Args:
+        name: of the chart, as :func:`.svg.inline` wants it; a measure's own may have a joint's in it.
+    """
     figure = new_figure(WIDE, HIGH)
     axes = _axes(figure)
-    for name, shares in spread.shares.items():
+    for series, shares in spread.shares.items():
         outline = np.repeat(spread.edges, 2)[1:-1], np.repeat(shares, 2)
-        if name == SOURCE:
+        if series == SOURCE:
             axes.fill_between(*outline, color=light("source"), linewidth=0)
         else:
-            axes.plot(*outline, solid_joinstyle="miter", **LINES[name])
+            axes.plot(*outline, solid_joinstyle="miter", **LINES[series])
     axes.set_xlim(spread.edges[0], spread.edges[-1])
     tops = [float(shares.max()) for shares in spread.shares.values()]
     axes.set_ylim(0, 1.04 * max(min(max(tops), CUT * min(tops)), 1e-9))
     axes.set_yticks([])
     axes.xaxis.get_major_locator().set_params(nbins=6)
     axes.spines["left"].set_visible(False)
-    if spread.measure.span == (-180, 180):
+    if spread.measure is AZIMUTH:
         axes.set_xticks([-180, -90, 0, 90, 180])
-    return inline(figure, spread.measure.name, in_words(spread))
+    return inline(figure, name, in_words(spread))
 
 
 def in_words(spread: Spread) -> str:

@@ -15,23 +15,26 @@ from poseaug_gen import __version__
 from poseaug_gen.evaluation.realism import Figure, realism
 from poseaug_gen.report import maps
 from poseaug_gen.report.browser import browsed
-from poseaug_gen.report.charts import SOURCE, histogram
+from poseaug_gen.report.charts import histogram
 from poseaug_gen.report.gallery import Gallery, galleries
 from poseaug_gen.report.material import Material
 from poseaug_gen.report.measures import (
     ACROSS,
     AZIMUTH,
     DOWN,
+    DRAWN,
     ELEVATION,
+    EXPORT,
     OF_COLUMNS,
     PERCENTILES,
+    SOURCE,
     Measure,
     Spread,
     Values,
     measured,
     spread_of,
 )
-from poseaug_gen.report.tables import health_of, records_of, redrawn_of, settings_of, text
+from poseaug_gen.report.tables import health_of, records_of, settings_of
 from poseaug_gen.report.training import Curve, curves_of
 
 PREVIEW_BYTES = 2_000_000  # of the run's newest preview; a larger picture stays out of the page
@@ -69,7 +72,7 @@ class Content:
             _, series = found.setdefault(measure.name, (measure, {}))
             series.update({name: values[rows] for name, rows in self.material.series.items()})
         if "angle_change" in found:  # drawn rows have none
-            found["angle_change"][1].pop("drawn", None)
+            found["angle_change"][1].pop(DRAWN, None)
         return found
 
     @cached_property
@@ -92,7 +95,7 @@ class Content:
             return {}
         series = dict(self.values[measure.name][1])
         told = {SOURCE: series.pop(SOURCE)} if SOURCE in series else {}
-        return {**told, **({"export": np.concatenate(list(series.values()))} if series else {})}
+        return {**told, **({EXPORT: np.concatenate(list(series.values()))} if series else {})}
 
     # --- drawn --------------------------------------------------------------------------------------------
 
@@ -109,8 +112,8 @@ class Content:
     def distributions(self) -> dict[str, list[tuple[Spread, Markup]]]:
         """Histograms by their headings."""
         groups: dict[str, list[tuple[Spread, Markup]]] = {}
-        for spread in self.spreads:
-            groups.setdefault(spread.measure.group, []).append((spread, histogram(spread)))
+        for place, spread in enumerate(self.spreads):
+            groups.setdefault(spread.measure.group, []).append((spread, histogram(f"spread-{place}", spread)))
         return groups
 
     @cached_property
@@ -143,100 +146,6 @@ class Content:
             return None
         picture = previews[-1].read_bytes()
         return (previews[-1].stem, _data_url(picture)) if picture.startswith(PNG) else None
-
-    # --- words --------------------------------------------------------------------------------------------
-
-    @cached_property
-    def key_facts(self) -> list[tuple[str, str, str]]:
-        """Label, value and a note of each thing that a reader wants to know first."""
-        material, skeleton = self.material, self.material.pairs.skeleton
-        people = ""
-        if material.run is not None:
-            poses = material.run.source_poses
-            people = f"{len(poses.subject.counts()):,} subjects, {len(poses.action.counts()):,} actions"
-        facts = (
-            [("Pairs", f"{material.total:,}", "")] if material.is_export else [("Poses", f"{material.total:,}", people)]
-        )
-        facts.append(("Skeleton", skeleton.name, f"{skeleton.num_joints} joints"))
-        if material.is_export:
-            learned = float(material.learned.mean())
-            facts.append(("Learned", f"{learned:.0%}", f"made by the augmentor; {1 - learned:.0%} drawn"))
-            facts.append(("Redrawn", f"{sum(entry.share for entry in redrawn_of(material)):.1%}", "of all candidates"))
-            optional = [column.name for column in material.columns if column.optional]
-            facts.append(("Further columns", str(len(optional)) if optional else "none", ", ".join(optional)))
-            if material.run is not None:
-                facts.append(("Source poses", f"{len(material.run.source_poses):,}", people))
-        if material.run is not None and material.run.built_in_rows:
-            facts.append(("Built-in poses beside them", f"{material.run.built_in_rows:,}", ""))
-        health, record = health_of(material), next(records_of(material.source_record))
-        facts.append(("Health of the run", health.state or "not recorded", f"{len(health.events)} recoveries"))
-        if not material.is_export:
-            facts.append(("State of the run", text(material.run_record.get("state")), ""))
-        return [*facts, ("Licence of the source", record.licence or "not stated", record.name)]
-
-    @property
-    def missing(self) -> str:
-        """What the page lacks, and how to have it; empty where it lacks nothing."""
-        if self.material.run is not None:
-            return ""
-        also = "" if self.material.source is not None else ", all comparisons with the source"
-        return (
-            "The run that made this export was not found, so the source postures of its pairs"
-            f"{also} and the training’s curves are missing. Name it:"
-        )
-
-    @property
-    def mend(self) -> str:
-        """The command that has what is missing."""
-        return f"poseaug-gen report {self.material.name} --run outputs/NAME"
-
-    @property
-    def vertical(self) -> str:
-        """Which way is up for elevation, azimuth and roll."""
-        if not self.material.is_export:
-            return (
-                "Files of camera-frame poses do not say where up is: the people before each camera tell, by their "
-                "trunks and by the lines across their hips and shoulders, which are level on average."
-            )
-        if self.material.run is None:
-            return (
-                "The vertical of a pair is that of its source’s recording, which the run knows. Without it, each "
-                "body’s own trunk is taken for its vertical: who bends forward counts as seen from above."
-            )
-        return (
-            "The vertical of a pair is that of its source’s recording, turned as the body was. Where up is for a "
-            "camera of the source, the people before it tell, by their trunks and by the lines across their hips and "
-            "shoulders, which are level on average. A drawn body may lean as a whole (setting views.lean); its camera "
-            "is measured against the body’s own vertical."
-        )
-
-    @property
-    def column_rows(self) -> list[tuple[str, ...]]:
-        """The datasets of an export."""
-        return [
-            (column.name, " × ".join(map(str, column.shape)) or "1", column.dtype[1:], column.unit, column.meaning)
-            for column in self.material.columns
-        ]
-
-    @property
-    def joint_rows(self) -> list[tuple[str, str, str]]:
-        """Each joint with its parent and its twin."""
-        skeleton = self.material.pairs.skeleton
-        return [
-            (
-                joint,
-                skeleton.joints[skeleton.parents[number]] if number else "none: the root",
-                skeleton.joints[skeleton.mirror_joints[number]],
-            )
-            for number, joint in enumerate(skeleton.joints)
-        ]
-
-    @property
-    def identity_rows(self) -> list[tuple[str, str]]:
-        """Attributes that tell this export from others."""
-        told = ("schema_version", "tool_version", "seed", "created_from", "units", "frame")
-        versions = self.material.run_record.get("versions")
-        return [*((name, text(self.material.attributes[name])) for name in told), ("versions", text(versions))]
 
     # --- told ---------------------------------------------------------------------------------------------
 

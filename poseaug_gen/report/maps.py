@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from poseaug_gen.report.palette import HEATS
 
@@ -73,7 +73,7 @@ def sphere(density: Float[np.ndarray, "up around"], alternative: str) -> Markup:
         )
     )
     return Markup(
-        f'<svg class="map" role="img" viewBox="-238 -120 476 242" aria-label="{alternative}">'
+        f'<svg class="map" role="img" viewBox="-238 -120 476 242" aria-label="{escape(alternative)}">'
         f'<ellipse class="h0" rx="200" ry="100"/>{cells}{lines}<ellipse class="edge" rx="200" ry="100"/>{words}</svg>'
     )
 
@@ -87,7 +87,7 @@ def frame(density: Float[np.ndarray, "down across"], alternative: str) -> Markup
         if (step := step_of(value))
     )
     return Markup(
-        f'<svg class="map square" role="img" viewBox="-101 -101 202 202" aria-label="{alternative}">'
+        f'<svg class="map square" role="img" viewBox="-101 -101 202 202" aria-label="{escape(alternative)}">'
         f'<rect class="h0" x="-100" y="-100" width="200" height="200"/>{cells}'
         f'<path class="graticule" d="M0 -100V100M-100 0H100"/>'
         f'<rect class="edge" x="-100" y="-100" width="200" height="200"/></svg>'

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from poseaug_gen.drawing import evenly_spaced_rows
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.evaluation.exported import source_poses
 from poseaug_gen.export.info import pairs_of, redrawn, sample
@@ -20,7 +21,7 @@ from poseaug_gen.export.rows import Rows
 from poseaug_gen.export.schema import Column, all_columns, source_facts
 from poseaug_gen.gravity import Vectors, up_of
 from poseaug_gen.poses import PoseSet
-from poseaug_gen.report.charts import DRAWN, EXPORT, LEARNED, SOURCE
+from poseaug_gen.report.measures import DRAWN, EXPORT, LEARNED, SOURCE
 from poseaug_gen.report.runs import run_of
 from poseaug_gen.report.viewpoints import carried, carried_up, trunk_up
 from poseaug_gen.training.run_folder import RunFolder
@@ -166,6 +167,8 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
     else:
         _check_counted(rows, run, found.path)
         source, up = run.source_poses, carried_up(rows, run.poses)
+    if source is not None and source.skeleton.joints != skeleton.joints:
+        raise PoseAugError(f"{found.path}: its joints are not those of the poses that it says it was made of")
     return Material(
         name=found.path.name,
         total=found.rows,
@@ -173,7 +176,7 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
         rows=rows,
         up=up,
         run=run,
-        source=None if source is None else sampled(source),
+        source=None if source is None else source.take(evenly_spaced_rows(len(source), SAMPLE_ROWS)),
         columns=tuple(column for column in all_columns(skeleton) if column.name in present),
         source_record=records["source"],
         run_record=records["run"],
@@ -186,12 +189,11 @@ def of_export(found: Found, named: Path | None, outputs: Path) -> Material:
 def of_run(run: RunFolder) -> Material:
     """A report's material on a run. Raises a PoseAugError where its poses cannot be read."""
     poses = run.source_poses
-    pairs = sampled(poses)
-    numbers = evenly_spaced_rows(len(poses))
+    numbers = evenly_spaced_rows(len(poses), SAMPLE_ROWS)
     return Material(
         name=run.path.resolve().name,
         total=len(poses),
-        pairs=pairs,
+        pairs=poses.take(numbers),
         rows={"row": numbers},
         up=up_of(poses)[numbers],
         run=run,
@@ -203,17 +205,6 @@ def of_run(run: RunFolder) -> Material:
         redrawn={},
         attributes={},
     )
-
-
-def sampled(poses: PoseSet) -> PoseSet:
-    """At most :data:`SAMPLE_ROWS` of some poses, evenly spread."""
-    return poses.take(evenly_spaced_rows(len(poses)))
-
-
-def evenly_spaced_rows(rows: int, count: int = SAMPLE_ROWS) -> np.ndarray:
-    """The numbers of at most ``count`` of so many rows, evenly spread."""
-    count = min(count, rows)
-    return ((np.arange(count) + 0.5) * rows / max(count, 1)).astype(int)
 
 
 def _check_counted(rows: Rows, run: RunFolder, path: Path) -> None:

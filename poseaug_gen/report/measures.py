@@ -17,6 +17,8 @@ from poseaug_gen.skeleton import Skeleton, without_side
 BINS = 36  # of a histogram; of azimuths, ten degrees each
 SHOWN = (0.25, 99.75)  # percentiles between which a chart is drawn: a few strays would squeeze the rest
 PERCENTILES = (5, 50, 95)
+# Series of a chart: the source's poses, and an export's pairs: all of them, or those of each kind.
+SOURCE, EXPORT, DRAWN, LEARNED = "source", "export", "drawn", "learned"
 
 Values = Float[np.ndarray, "rows each"]  # of a row, one value or one of each bone that counts
 
@@ -138,7 +140,10 @@ def _bone_lengths(poses: PoseSet) -> Iterator[tuple[Measure, Values]]:
         definition = f"Of the bone from {' or '.join(start)} to {name}" + (
             ", left and right." if len(bones) > 1 else "."
         )
-        yield Measure(f"bone_{name}", BONES, f"to {name}", "cm", definition), lengths[:, list(bones)]
+        yield (
+            Measure(f"bone_{poses.skeleton.joints[bones[0] + 1]}", BONES, f"to {name}", "cm", definition),
+            lengths[:, list(bones)],
+        )
 
 
 def _joint_angles(
@@ -155,7 +160,7 @@ def _joint_angles(
         joint, child = (without_side(skeleton.joints[j]) for j in (skeleton.bone_parents[bones[0]], bones[0] + 1))
         yield (
             Measure(
-                f"angle_{joint}_{child}",
+                f"angle_{skeleton.joints[bones[0] + 1]}",
                 ANGLES,
                 f"{joint}, to {child}",
                 "°",

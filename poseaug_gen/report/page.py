@@ -18,16 +18,26 @@ from markupsafe import Markup
 
 from poseaug_gen import __version__, storage
 from poseaug_gen.export.schema import to_json
-from poseaug_gen.report import maps
+from poseaug_gen.report import maps, words
 from poseaug_gen.report.content import Content
+from poseaug_gen.report.measures import DRAWN, EXPORT, LEARNED, SOURCE
 from poseaug_gen.report.palette import HEATS, variables
-from poseaug_gen.report.tables import health_of, number, records_of, redrawn_of, settings_of
+from poseaug_gen.report.tables import (
+    columns_of,
+    health_of,
+    identity_of,
+    joints_of,
+    number,
+    records_of,
+    redrawn_of,
+    settings_of,
+)
 
 SERIES = {
-    "source": "the source’s poses",
-    "export": "the export’s pairs",
-    "drawn": "drawn pairs",
-    "learned": "learned pairs: the augmentor’s",
+    SOURCE: "the source’s poses",
+    EXPORT: "the export’s pairs",
+    DRAWN: "drawn pairs",
+    LEARNED: "learned pairs: the augmentor’s",
 }
 
 
@@ -67,6 +77,13 @@ def render(content: Content) -> str:
         steps=maps.STEPS,
         heats=range(HEATS),
         number=number,
+        key_facts=words.key_facts(material),
+        missing=words.missing(material),
+        mend=words.mend(material),
+        vertical=words.vertical(material),
+        columns=columns_of(material),
+        joints=joints_of(material),
+        identity=identity_of(material),
         redrawn=redrawn_of(material),
         health=health_of(material),
         settings=settings_of(material),

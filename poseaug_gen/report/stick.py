@@ -9,7 +9,7 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from poseaug_gen.drawing import bone_sides
 from poseaug_gen.gravity import Vectors
@@ -51,13 +51,9 @@ def turned(
     )
 
 
-def in_3d(pose: Pose, skeleton: Skeleton, alternative: str, about: Float[np.ndarray, "3"] | None = None) -> Markup:
-    """A level pose over the square that it stands on, the near bones over the far ones.
-
-    Args:
-        about: what is in the middle of the picture; None: the pose's own middle.
-    """
-    about = middle_of(pose) if about is None else about
+def in_3d(pose: Pose, skeleton: Skeleton, alternative: str) -> Markup:
+    """A level pose over the square that it stands on, its middle in the middle, the near bones over the far ones."""
+    about = middle_of(pose)
     corners = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]]) * FLOOR
     corners[:, 1] = pose[:, 1].max() - about[1]
     floor = 100 * turned(corners)
@@ -65,7 +61,7 @@ def in_3d(pose: Pose, skeleton: Skeleton, alternative: str, about: Float[np.ndar
     depth = seen[skeleton.bone_parents, 2] + seen[1:, 2]
     return Markup(
         f'<svg class="stick" role="img" viewBox="{-100 * REACH:g} {-100 * REACH:g} {200 * REACH:g} {200 * REACH:g}" '
-        f'aria-label="{alternative}"><path class="floor" d="M{_path(floor)}z"/>'
+        f'aria-label="{escape(alternative)}"><path class="floor" d="M{_path(floor)}z"/>'
         f"{_bones(100 * seen[:, :2], skeleton, np.argsort(-depth, kind='stable'))}</svg>"
     )
 
@@ -83,7 +79,7 @@ def in_frame(
     height = 200 * aspect
     return Markup(
         f'<svg class="stick framed" role="img" viewBox="-101 {-height / 2 - 1:.4g} 202 {height + 2:.4g}" '
-        f'aria-label="{alternative}"><rect class="frame" x="-100" y="{-height / 2:.4g}" width="200" '
+        f'aria-label="{escape(alternative)}"><rect class="frame" x="-100" y="{-height / 2:.4g}" width="200" '
         f'height="{height:.4g}"/>{behind}{_bones(100 * seen, skeleton, order)}</svg>'
     )
 

@@ -29,11 +29,13 @@ def inline(figure: Any, name: str, alternative: str) -> Markup:
     """A figure as an ``<svg>`` for a page.
 
     Args:
-        name: sets its ids apart from those of other figures of the page.
+        name: sets its ids apart from those of other figures of the page; lower case letters, digits and hyphens.
         alternative: what it shows, for those who do not see it.
     """
     from matplotlib import rc_context
 
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+        raise ValueError(f"{name!r} is no part of an id")  # ids are not escaped
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -90,6 +90,29 @@ def settings_of(material: Material) -> dict[str, dict[str, str]]:
     }
 
 
+def columns_of(material: Material) -> list[tuple[str, ...]]:
+    """The datasets of an export."""
+    return [
+        (column.name, " × ".join(map(str, column.shape)) or "1", column.dtype[1:], column.unit, column.meaning)
+        for column in material.columns
+    ]
+
+
+def joints_of(material: Material) -> list[tuple[str, str, str]]:
+    """Each joint with its parent and its twin."""
+    skeleton = material.pairs.skeleton
+    parents = ["none: the root", *(skeleton.joints[parent] for parent in skeleton.bone_parents)]
+    twins = [skeleton.joints[twin] for twin in skeleton.mirror_joints]
+    return list(zip(skeleton.joints, parents, twins, strict=True))
+
+
+def identity_of(material: Material) -> list[tuple[str, str]]:
+    """Attributes that tell an export from others."""
+    told = ("schema_version", "tool_version", "seed", "created_from", "units", "frame")
+    own = [(name, text(material.attributes[name])) for name in told if name in material.attributes]
+    return [*own, ("versions", text(material.run_record.get("versions")))]
+
+
 @dataclass(frozen=True)
 class Health:
     """How a run went.
@@ -97,7 +120,7 @@ class Health:
     Attributes:
         state: ``healthy`` or ``ill``; empty: not recorded.
         events: what it recovered from, a sentence each.
-        judged: what its best epoch was judged by.
+        judged: what the epoch that was recorded last was judged by.
     """
 
     state: str

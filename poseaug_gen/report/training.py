@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,12 +114,12 @@ def curves_of(run: RunFolder) -> Iterator[Curve]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and abs(value) < float("inf") else None
+    return float(value) if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One measure of the best epoch, and the bound that it is held against."""
+    """One measure of the epoch that was recorded last, and the bound that it is held against."""
 
     what: str
     value: float

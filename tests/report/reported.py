@@ -17,8 +17,8 @@ STRANGE_JOINTS = {
     "</script><b>": "hip",
     "l_<i>": "</script><b>",
     "r_<i>": "</script><b>",
-    "l_$x$": "l_<i>",
-    "r_$x$": "r_<i>",
+    'l_"\\1$x$': "l_<i>",
+    'r_"\\1$x$': "r_<i>",
 }
 
 

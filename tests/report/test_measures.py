@@ -41,8 +41,8 @@ def test_a_joint_that_is_straight_has_no_angle_and_a_right_one_ninety(make_poses
     poses = make_poses(ARM, rows=1)
     places = np.float32([[[0, 0, 5], [0, 0.3, 5], [0, 0.6, 5], [0.2, 0.6, 5]]])
     poses = replace(poses, positions=places)
-    assert one("angle_elbow_wrist", poses) == pytest.approx(0, abs=0.1)
-    assert one("angle_wrist_finger", poses) == pytest.approx(90, abs=0.1)
+    assert one("angle_wrist", poses) == pytest.approx(0, abs=0.1)
+    assert one("angle_finger", poses) == pytest.approx(90, abs=0.1)
     assert one("bone_finger", poses) == pytest.approx(20, abs=1e-3)
 
 

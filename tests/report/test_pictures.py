@@ -142,7 +142,7 @@ def a_spread(label: str = "knee"):
 
 def test_a_chart_is_in_the_pages_colours_and_changes_nothing_else_of_it() -> None:
     for svg in (
-        histogram(a_spread()),
+        histogram("h", a_spread()),
         curves("c", "C", {"one": [None, 2.0, 0.02], "two": [None, None, 1.0]}, 1, 2, True),
     ):
         assert not re.findall(r"#[0-9a-f]{6}", svg), "a colour that dark would not reach"
@@ -164,13 +164,19 @@ def test_two_charts_of_a_page_share_no_id() -> None:
 
 
 def test_a_label_is_text_in_a_chart() -> None:
-    svg = histogram(a_spread('"><script>alert(1)</script>'))
+    svg = histogram("h", a_spread('"><script>alert(1)</script>'))
     assert "<script" not in svg
     assert "&lt;script&gt;alert(1)" in svg
 
 
+@pytest.mark.parametrize("name", ['"', "a b", "", "\\1", "bone_x"])
+def test_a_name_that_is_no_id_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no part of an id"):
+        histogram(name, a_spread())
+
+
 def test_a_histogram_is_told_in_words() -> None:
-    assert "drawn: 5th percentile -0.7" in histogram(a_spread())
+    assert "drawn: 5th percentile -0.7" in histogram("h", a_spread())
 
 
 def test_dark_and_light_name_the_same_colours_and_no_light_one_twice() -> None:
