@@ -38,10 +38,10 @@ def _of_run(material: Material) -> list[KeyFact]:
     if material.run is None:
         return []
     poses, built_in = material.run.source_poses, material.run.built_in_rows
-    people = f"{len(poses.subject.counts()):,} subjects, {len(poses.action.counts()):,} actions"
-    facts = [("Source poses", f"{len(poses):,}", people)]
+    note = f"{len(poses.subject.counts()):,} subjects, {len(poses.action.counts()):,} actions"
     if built_in:
-        facts.append(("Built-in poses beside them", f"{built_in:,}", ""))
+        note += f"; beside them {built_in:,} built-in poses"
+    facts = [("Source poses", f"{len(poses):,}", note)]
     if not material.is_export:
         facts.append(("State of the run", text(material.run_record.get("state")), ""))
     return facts
