@@ -23,6 +23,7 @@ COMMANDS = {
     "merge": "Make one export of the shards that separate jobs made.",
     "verify": "Check every row of an export against its camera and its limits.",
     "evaluate": "Train lifters with and without an export, and test them on poses they never saw.",
+    "report": "Show an export or a run on one HTML page.",
     "info": "Say what an export, a run, a pose file or a folder of these holds.",
 }
 

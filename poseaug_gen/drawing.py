@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from poseaug_gen import storage
 from poseaug_gen.errors import PoseAugError
@@ -40,8 +40,13 @@ def bone_colours(skeleton: Skeleton) -> list[str]:
 
 def evenly_spaced(poses: PoseSet | Poses2D, count: int) -> PoseSet | Poses2D:
     """At most ``count`` rows, evenly spread."""
-    count = min(count, len(poses))
-    return poses.take(((np.arange(count) + 0.5) * len(poses) / max(count, 1)).astype(int))
+    return poses.take(evenly_spaced_rows(len(poses), count))
+
+
+def evenly_spaced_rows(rows: int, count: int) -> Int[np.ndarray, " count"]:
+    """The numbers of at most ``count`` of so many rows, evenly spread."""
+    count = min(count, rows)
+    return ((np.arange(count) + 0.5) * rows / max(count, 1)).astype(int)
 
 
 def seen_2d(poses: PoseSet | Poses2D) -> Float[np.ndarray, "rows joints 2"]:

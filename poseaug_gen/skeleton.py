@@ -385,5 +385,7 @@ def skeleton_from_json(text: str, where: str) -> Skeleton:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise PoseAugError(f"{where}: its 'skeleton' attribute is not JSON: {error}") from error
+    if not isinstance(data, Mapping):
+        raise PoseAugError(f"{where}: its 'skeleton' attribute is {text[:80]!r} and must be a JSON object")
     keys = ("name", "joints", "pairs", "trunk", "scale", "parts", "aliases")
     return Skeleton.from_dict({key: data[key] for key in keys if key in data}, where)

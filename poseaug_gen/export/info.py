@@ -9,7 +9,17 @@ import numpy as np
 
 from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.intact import intact
-from poseaug_gen.export.reading import MANIFEST, Found, check_form, find, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.reading import (
+    MANIFEST,
+    REMAKE,
+    Found,
+    check_form,
+    find,
+    opened,
+    parsed,
+    read_attributes,
+    skeleton_of,
+)
 from poseaug_gen.export.rows import Rows
 from poseaug_gen.export.schema import CHUNK_ROWS, all_columns, source_facts
 from poseaug_gen.poses import Labels, PoseSet
@@ -98,7 +108,7 @@ def describe_export(found: Found) -> Description:
         }
     config, run = parsed(attributes, "config", first), parsed(attributes, "run", first)
     rows = sample(found, skeleton)
-    pairs = _pairs(rows, skeleton)
+    pairs = pairs_of(rows, skeleton)
     facts = {
         "kind": "export",
         "rows": found.rows,
@@ -110,7 +120,7 @@ def describe_export(found: Found) -> Description:
         # None is left to the run's own settings, which stand in its configuration.
         "settings": {name: value for name, value in config["export"].items() if value is not None},
         "run": run,
-        "redrawn": _redrawn(found),
+        "redrawn": redrawn(found),
         "source": _source_summary(parsed(attributes, "source", first)),
         "schema_version": attributes["schema_version"],
         "tool_version": attributes["tool_version"],
@@ -177,20 +187,24 @@ def describe_folder(path: Path) -> Description:
     return Description({"kind": "folder", "pose_files": files})
 
 
-def sample(found: Found, skeleton: Skeleton) -> Rows:
-    """Rows of an export in blocks that are spread evenly over it; the columns that every export has.
+def sample(found: Found, skeleton: Skeleton, optional: bool = False) -> Rows:
+    """Rows of an export in blocks that are spread evenly over it, and under ``row`` their numbers.
+
+    Args:
+        optional: read the columns too that not every export has, where it has them.
 
     Raises:
         PoseAugError: a file is missing or damaged.
     """
     taken: dict[str, list[np.ndarray]] = {}
-    names = [column.name for column in all_columns(skeleton) if not column.optional]
+    columns = all_columns(skeleton)
     for start in _spread_starts(found.rows):
         part = next(part for part in reversed(found.parts) if part.first <= start)
         local = start - part.first
+        taken.setdefault("row", []).append(np.arange(start, part.first + min(local + CHUNK_ROWS, part.rows)))
         with opened(part.path) as file:
             check_form(file, part.path, skeleton, part.rows)
-            for name in names:
+            for name in [c.name for c in columns if not c.optional or (optional and c.name in file)]:
                 taken.setdefault(name, []).append(file[name][local : local + CHUNK_ROWS])
                 if not np.isfinite(taken[name][-1]).all():
                     raise PoseAugError(
@@ -199,7 +213,7 @@ def sample(found: Found, skeleton: Skeleton) -> Rows:
     return {name: np.concatenate(values) for name, values in taken.items()}
 
 
-def _pairs(rows: Rows, skeleton: Skeleton) -> PoseSet:
+def pairs_of(rows: Rows, skeleton: Skeleton) -> PoseSet:
     """The poses and cameras of an export's rows, whose subjects are nobody."""
     unknown = Labels.constant("unknown", len(rows["positions_3d"]))
     return PoseSet(
@@ -220,12 +234,18 @@ def _spread_starts(rows: int) -> list[int]:
     return [int(chunk) * CHUNK_ROWS for chunk in chosen]
 
 
-def _redrawn(found: Found) -> dict[str, int]:
-    """Counts by cause over the whole export."""
+def redrawn(found: Found) -> dict[str, int]:
+    """Counts by cause over the whole export.
+
+    Raises:
+        PoseAugError: a file is damaged, or its counts are.
+    """
     total: dict[str, int] = {}
     for path in [found.index] if found.index else [part.path for part in found.parts]:
         with opened(path) as file:
             counts = parsed(read_attributes(file, path), "redrawn", path)
+        if not isinstance(counts, dict) or not all(isinstance(n, int) for n in counts.values()):
+            raise PoseAugError(f"{path}: its attribute 'redrawn' is not counts by cause; {REMAKE}")
         total = {cause: total.get(cause, 0) + n for cause, n in counts.items()}
     return total
 
