@@ -10,6 +10,7 @@ import click
 
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.errors import BadConfigError, PoseAugError
+from poseaug_gen.export.json_schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,16 @@ LONGEST = 12  # of a table of counts: more people or actions are only counted
 _APART = ("columns", "config", "bone_length_m", "pose_files")
 
 
+def _print_schema(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Print a schema and end, as --version does; no PATH is needed."""
+    if name is None or context.resilient_parsing:
+        return
+    from poseaug_gen.export.json_schemas import json_schema
+
+    click.echo(json_schema(name), nl=False)
+    context.exit()
+
+
 @click.command(name="info")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
@@ -32,6 +43,14 @@ _APART = ("columns", "config", "bone_length_m", "pose_files")
     type=click.Path(path_type=Path),
     metavar="FILE.png",
     help=f"Draw {DRAWN} poses, in 3D and as their cameras see them.",
+)
+@click.option(
+    "--schema",
+    type=click.Choice(SCHEMAS),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of exports' attributes, or of their manifest, and end.",
 )
 @source_options
 def command(path: Path, as_json: bool, picture: Path | None, skeleton: str | None, **options: Any) -> None:
