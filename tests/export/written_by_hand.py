@@ -94,7 +94,7 @@ def _columns(rows: int, project: Callable[[np.ndarray, np.ndarray], np.ndarray])
 
 
 def _attributes(rows: int) -> dict[str, Any]:
-    lengths = dict.fromkeys(("min", "max"), [0.5, 0.3])
+    lengths = {"min": [0.5, 0.3], "max": [0.5, 0.3]}
     run = {"best_epoch": 0, "epochs": 1, "versions": {}, "health": {}, "rows": {"training": rows, "validation": 0}}
     return {
         "schema_version": 1,
