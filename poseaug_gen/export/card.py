@@ -205,7 +205,8 @@ def _source(facts: Facts) -> str:
         for origin in facts.origins
     ]
     all_built_in = all(origin.licence == BUILT_IN_LICENCE for origin in facts.origins)
-    law = card_texts.OWN_LICENCE if all_built_in else card_texts.LICENCES[hub_licence(facts.origins)["license"]]
+    law = card_texts.LICENCES.get(hub_licence(facts.origins)["license"], card_texts.DERIVED)
+    law = card_texts.OWN_LICENCE if all_built_in else law
     return "\n\n".join(["## Source and licence", _table(("used as", "name", "licence", "citation"), rows), law])
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.export.layout import Layout
@@ -26,10 +25,10 @@ were made by poseaug-gen, which learns PoseAug's augmentor (Gong, Zhang and Feng
 [arXiv:2105.02465](https://arxiv.org/abs/2105.02465)) from 3D poses, and draws further postures, bodies and cameras
 beside it. Every pair is synthetic: there are no images."""
 
-_DERIVED = "These pairs derive from the poses above, whose licences apply to them: read them before you pass this on."
-_NO_WORD = f"{_DERIVED} The Hub has no word for them: put their text beside this card as `LICENSE`."
-_NOT_STATED = f"{_DERIVED} Where none is stated, nothing is known: ask those who made the poses."
-LICENCES: Mapping[str, str] = defaultdict(lambda: _DERIVED, {OTHER: _NO_WORD, UNKNOWN: _NOT_STATED})
+DERIVED = "These pairs derive from the poses above, whose licences apply to them: read them before you pass this on."
+_NO_WORD = f"{DERIVED} The Hub has no word for them: put their text beside this card as `LICENSE`."
+_NOT_STATED = f"{DERIVED} Where none is stated, nothing is known: ask those who made the poses."
+LICENCES = {OTHER: _NO_WORD, UNKNOWN: _NOT_STATED}  # by the Hub's word; elsewhere DERIVED says it all
 OWN_LICENCE = """\
 Nobody's recordings went in, so nobody else's licence applies: whoever publishes these pairs chooses one, and replaces
 `license` at the head of this card by it."""
@@ -40,7 +39,7 @@ def frames(joints: int) -> str:
     return f"""\
 ## Units and frames
 
-Camera frame: metres, x right, y down, z forward. The 2D plane has the width of the image for its unit on both axes:
+Camera frame: metres, x right, y down, z forward. The 2D plane has half the image's width for its unit on both axes:
 `x = 2u/w - 1`, `y = 2v/w - h/w` for a pixel (u, v) of an image of w × h, so `u = (x + 1) w/2`, `v = (y + h/w) w/2`.
 With `(f, c, k, p)` the row's `intrinsics` (`fx fy`, `cx cy`, `k1 k2 k3`, `p1 p2`) and joint (X, Y, Z):
 
@@ -54,19 +53,18 @@ The tangential pair is in VideoPose3D's order, which is the reverse of Human3.6M
 OpenCV's. `pose = R(rotation) body + translation`, with R of a rotation vector (axis times angle, radians)."""
 
 
+_SPLIT = """
+validation = pairs.filter(lambda split: split == 1, input_columns="split")  # people, or actions, of their own
+pairs = pairs.filter(lambda split: split == 0, input_columns="split")"""
+
+
 def loading(layout: Layout, joints: int, settings: ExportSettings) -> str:
     """Code that reads the export; it runs as it stands where the files are."""
     name = json.dumps(layout.out.name)
-    plugin = "import hdf5plugin  # the filter that the file is compressed with\n" if _needs_plugin(settings) else ""
-    check = f"poseaug-gen verify {layout.out.name}"
+    blosc, check = settings.compression == "blosc", f"poseaug-gen verify {layout.out.name}"
+    plugin = "import hdf5plugin  # the filter that the file is compressed with\n" if blosc else ""
     shards = f" Where a shard is missing it reads NaN without an error: `{check}` tells." if layout.sharded else ""
-    split = (
-        """
-validation = pairs.filter(lambda split: split == 1, input_columns="split")  # whole subjects that training never sees
-pairs = pairs.filter(lambda split: split == 0, input_columns="split")"""
-        if settings.split
-        else ""
-    )
+    split = _SPLIT if settings.split else ""
     return f"""\
 ## Load it
 
@@ -113,27 +111,21 @@ pairs = load_dataset("USER/NAME", split="train").with_format("numpy"){split}
 ```"""
 
 
-def _needs_plugin(settings: ExportSettings) -> bool:
-    return settings.compression == "blosc"
-
-
 def kinds(share: float, settings: ExportSettings) -> str:
     """Who makes the rows, of which a share is the augmentor's."""
-    learned = (
-        "the frozen augmentor (`snapshot`: its epoch): a posture of the source's, whose bones it turned and "
-        "lengthened, and which it turned and moved"
+    posture = (
+        "Every pair stands on a posture that went in, whole or with the limbs of others, as it was or mirrored, on the "
+        "body of somebody who went in (`config.train.postures` has the shares)."
     )
-    drawn = (
-        "drawn (`snapshot` 0): a posture, as it was or mirrored, with the limbs of others, on a body with other bone "
-        "lengths, seen by a camera that was drawn too"
-    )
+    learned = "the frozen augmentor, which turned and lengthened bones and moved the body (`snapshot` is its epoch)"
+    drawn = "other bone lengths and a camera that was drawn (`snapshot` is 0)"
     filters = (settings.frame, settings.depth, settings.min_score, settings.difficulty_range)
     changed = " The filters that were asked for change these shares." if any(f is not None for f in filters) else ""
     if share == 1:
-        return f"Every pair was made by {learned}."
+        return f"{posture} All were given to {learned}."
     if share == 0:
-        return f"Every pair was {drawn}."
-    return f"Of a hundred candidates about {100 * share:.3g} are made by {learned}; the others are {drawn}.{changed}"
+        return f"{posture} All got {drawn}."
+    return f"{posture} Of a hundred, about {100 * share:.3g} were given to {learned}; the others got {drawn}.{changed}"
 
 
 def limits(settings: ExportSettings, columns: Sequence[str]) -> str:

@@ -321,9 +321,9 @@ def test_whose_licence_applies(licences: list[str], said: str, skeleton: Skeleto
 @pytest.mark.parametrize(
     ("share", "settings", "said"),
     [
-        (1.0, {}, "Every pair was made by the frozen augmentor"),
-        (0.0, {}, "Every pair was drawn"),
-        (0.1, {}, "about 10 are made by"),
+        (1.0, {}, "All were given to the frozen augmentor"),
+        (0.0, {}, "All got other bone lengths and a camera"),
+        (0.1, {}, "Of a hundred, about 10 were given to"),
         (0.1, {"depth": (3.0, 6.0)}, "change these shares"),
     ],
 )
