@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from poseaug_gen import __version__
 from poseaug_gen.errors import BadConfigError, PoseAugError
@@ -25,6 +26,7 @@ COMMANDS = {
     "evaluate": "Train lifters with and without an export, and test them on poses they never saw.",
     "report": "Show an export or a run on one HTML page.",
     "info": "Say what an export, a run, a pose file or a folder of these holds.",
+    "completion": "Print the script by which bash, zsh or fish completes all this.",
 }
 
 
@@ -38,6 +40,10 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"poseaug_gen.commands.{name}").command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, context, incomplete)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -373,7 +373,7 @@ _ORDERED = (  # the first must not be over the second
     ("views.nearest", "views.farthest"),
     ("views.fills_least", "views.fills_most"),
 )
-_CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {  # of a setting that is one of some words
     "source.views": ("each", "one"),
     "source.up": ("auto", "x", "y", "z"),
     "estimator.name": ("videopose", "mlp", "semgcn", "stgcn"),
@@ -527,8 +527,8 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise BadConfigError(f"{name} = {value!r} must be {_TYPE_NAMES[kind]}")
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, _CHOICES[name])}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, CHOICES[name])}")
     if kind in (int, float):
         low, high = _BOUNDS.get(name, (0, float("inf")))
         if not low <= value <= high:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from poseaug_gen.commands.completing import exports, files, of_setting
 from poseaug_gen.commands.run_options import run_options
 from poseaug_gen.commands.source_options import source_options
 from poseaug_gen.errors import BadConfigError, nearest
@@ -26,17 +27,26 @@ DEFAULT_ARMS = "source,export,plain"
     "--target",
     "targets",
     multiple=True,
+    shell_complete=files,
     required=True,
     metavar="FILE[@RIG]",
     help="Poses to test on, any that train reads; @RIG names the cameras that see those of a world frame, instead of "
     "--rig. May be repeated.",
 )
-@click.option("--source", "sources", multiple=True, metavar="PATH", help="Poses to train on. [default: the run's own]")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    shell_complete=files,
+    metavar="PATH",
+    help="Poses to train on. [default: the run's own]",
+)
 @run_options
 @click.option(
     "--export",
     "export_path",
     type=click.Path(path_type=Path),
+    shell_complete=exports,
     metavar="FILE",
     help="Take the pairs of this export. [default: made in memory from the run]",
 )
@@ -49,6 +59,7 @@ DEFAULT_ARMS = "source,export,plain"
     "--estimator",
     default="videopose",
     show_default=True,
+    shell_complete=of_setting("estimator.name"),
     metavar="NAME",
     help="The lifter: videopose, mlp, semgcn or stgcn.",
 )

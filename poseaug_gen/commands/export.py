@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from poseaug_gen.commands.completing import files
 from poseaug_gen.commands.export_options import GROUPS, TWO_WORDS, settings_from, settings_options
 from poseaug_gen.commands.grouped_help import GroupedCommand, ShardType
 from poseaug_gen.commands.run_options import finished_run, run_options
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     "--out",
     default="aug.h5",
     show_default=True,
+    shell_complete=files,
     metavar="FILE",
     help="HDF5 file to write, or a URL such as s3://bucket/aug.h5; of more pairs than --shard-rows it is a virtual "
     "dataset over the shards in FILE's .shards folder.",

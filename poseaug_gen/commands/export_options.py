@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from poseaug_gen.commands.completing import of_setting, one_of
 from poseaug_gen.commands.grouped_help import RangeType, SplitType
 from poseaug_gen.config import ExportSettings, export_from_dict
 
@@ -57,6 +58,7 @@ _OPTIONS = (
         "--snapshots",
         default=DEFAULTS.snapshots,
         show_default=True,
+        shell_complete=one_of("auto", "last", "all"),
         metavar="auto|last|all|A:B",
         help="Epochs of the augmentor, the best one (auto), the last, or several, between which rows are shared out.",
     ),
@@ -64,6 +66,7 @@ _OPTIONS = (
         "--precision",
         default=DEFAULTS.precision,
         show_default=True,
+        shell_complete=of_setting("export.precision"),
         metavar="auto|fp32|bf16",
         help="Of the networks; what is stored is float32. auto: bf16 where the processor has it.",
     ),
@@ -71,6 +74,7 @@ _OPTIONS = (
         "--device",
         default=DEFAULTS.device,
         show_default=True,
+        shell_complete=of_setting("export.device"),
         metavar="auto|cpu|cuda",
         help="auto: cuda where there is one; the two make other rows.",
     ),
@@ -78,6 +82,7 @@ _OPTIONS = (
         "--cameras",
         default=DEFAULTS.cameras,
         show_default=True,
+        shell_complete=one_of("source", "rig", "fov"),
         metavar="source|rig FILE[:NAME]|fov LO:HI",
         help="That project the poses: as in the run, those of a rig, or with a field of view of LO to HI degrees.",
     ),
@@ -104,6 +109,7 @@ _OPTIONS = (
         "--balance",
         default=DEFAULTS.balance,
         show_default=True,
+        shell_complete=of_setting("export.balance"),
         metavar="none|view",
         help="view: cover camera elevation and azimuth evenly.",
     ),
@@ -122,6 +128,7 @@ _OPTIONS = (
         "--noise",
         default=DEFAULTS.noise,
         show_default=True,
+        shell_complete=of_setting("export.noise"),
         metavar="none|gaussian|mixture",
         help="Add 2D poses as a detector would find them, with their confidence.",
     ),
@@ -144,6 +151,7 @@ _OPTIONS = (
         "--compression",
         default=DEFAULTS.compression,
         show_default=True,
+        shell_complete=of_setting("export.compression"),
         metavar="none|gzip|blosc",
         help="Of the files; what it saves and costs is in docs/scaling.md.",
     ),

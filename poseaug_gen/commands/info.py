@@ -12,6 +12,7 @@ import click
 from poseaug_gen.commands.run_options import outputs_option
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.errors import BadConfigError, PoseAugError
+from poseaug_gen.export.json_schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,16 @@ DRAWN = 8  # poses in a picture
 LONGEST = 12  # of a table of counts: more people or actions are only counted
 # What is printed as a table, or is too long to print.
 _APART = ("columns", "config", "bone_length_m", "pose_files", "realism")
+
+
+def _print_schema(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
+    """Print a schema and end, as --version does; no PATH is needed."""
+    if name is None or context.resilient_parsing:
+        return
+    from poseaug_gen.export.json_schemas import json_schema
+
+    click.echo(json_schema(name), nl=False)
+    context.exit()
 
 
 @click.command(name="info")
@@ -49,6 +60,14 @@ _APART = ("columns", "config", "bone_length_m", "pose_files", "realism")
     help="The run that the export was made of, which has its source poses. [default: found under --outputs]",
 )
 @outputs_option
+@click.option(
+    "--schema",
+    type=click.Choice(SCHEMAS),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of exports' attributes, or of their manifest, and end.",
+)
 @source_options
 def command(
     path: Path,

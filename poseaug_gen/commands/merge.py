@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from poseaug_gen.commands.completing import exports
+
 
 @click.command(name="merge")
-@click.argument("out")
+@click.argument("out", shell_complete=exports)
 @click.option("--log-json", is_flag=True, help="Print one JSON object a line.")
 def command(out: str, log_json: bool) -> None:
     """Make one export of the shards that `export --shard i/n` made.

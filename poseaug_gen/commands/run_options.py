@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from poseaug_gen.commands.completing import runs
 from poseaug_gen.errors import PoseAugError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _OPTIONS = (
         "--run",
         "run_path",
         type=click.Path(path_type=Path),
+        shell_complete=runs,
         metavar="PATH",
         help="Run folder. [default: newest finished]",
     ),

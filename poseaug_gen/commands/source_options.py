@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from poseaug_gen.commands.completing import one_of, skeletons
 from poseaug_gen.config import LARGEST_SEED, SourceSettings
 from poseaug_gen.errors import BadConfigError, nearest
 
@@ -23,11 +24,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
         "--skeleton",
+        shell_complete=skeletons(),
         metavar="NAME|FILE",
         help="A built-in skeleton (h36m16, h36m17, coco17) or a TOML file. [default: h36m16]",
     ),
     click.option(
         "--rig",
+        shell_complete=one_of("studio", "ring", or_files=True),
         metavar="NAME|FILE:NAME",
         help="Virtual cameras for poses in a world frame: studio, ring, or e.g. rigs.json:street. [default: studio]",
     ),

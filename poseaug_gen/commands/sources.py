@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from poseaug_gen.commands.completing import files
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.errors import PoseAugError
 
@@ -69,7 +70,7 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 @command.command(name="convert", short_help="Read poses once, and write them in our own form.")
-@click.argument("paths", nargs=-1, required=True, metavar="IN...")
+@click.argument("paths", nargs=-1, required=True, metavar="IN...", shell_complete=files)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

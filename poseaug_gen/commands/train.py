@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from poseaug_gen.commands import completing
+from poseaug_gen.commands.completing import files, of_setting, run_names
 from poseaug_gen.commands.run_options import OUTPUTS
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.config import DEFAULT_PRESET, PRESETS, Config, chosen_preset, parse_option, resolve
@@ -33,12 +35,14 @@ CROWD = 8
     "--source",
     "sources",
     multiple=True,
+    shell_complete=files,
     metavar="PATH",
     help="Pose file or folder, or anatomy, the built-in source; may be repeated. [default: data/, else anatomy]",
 )
 @click.option(
     "--extra-2d",
     multiple=True,
+    shell_complete=files,
     metavar="PATH",
     help="File of 2D poses from where you will deploy: views and places are steered there; may be repeated.",
 )
@@ -50,7 +54,10 @@ CROWD = 8
     help=f"A few minutes, a quarter of an hour, or SPEC as written. [default: {DEFAULT_PRESET}]",
 )
 @click.option(
-    "--estimator", metavar="NAME", help="Reference estimator: videopose, mlp, semgcn or stgcn. [default: videopose]"
+    "--estimator",
+    shell_complete=of_setting("estimator.name"),
+    metavar="NAME",
+    help="Reference estimator: videopose, mlp, semgcn or stgcn. [default: videopose]",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of joint training.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), help="Where to train. [default: auto]")
@@ -65,10 +72,16 @@ CROWD = 8
     "--set",
     "settings",
     multiple=True,
+    shell_complete=completing.settings,
     metavar="KEY=VALUE",
     help="Any setting, e.g. schedule.epochs=30; may be repeated.",
 )
-@click.option("--name", metavar="NAME", help="Run folder under outputs/. [default: from source, preset and settings]")
+@click.option(
+    "--name",
+    shell_complete=run_names,
+    metavar="NAME",
+    help="Run folder under outputs/. [default: from source, preset and settings]",
+)
 @click.option(
     "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Folder of the runs."
 )

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from poseaug_gen.commands.completing import exports
+
 
 @click.command(name="verify")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), shell_complete=exports)
 @click.option("--log-json", is_flag=True, help="Print one JSON object a line.")
 def command(path: Path, log_json: bool) -> None:
     """Check every row of an export against its camera and its limits, and every file against its hash.

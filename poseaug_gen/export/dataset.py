@@ -4,6 +4,7 @@ A shard is written under a temporary name, closed, fsynced, hashed and renamed; 
 which is replaced whole. So what has a name is whole, and the same command goes on where it was stopped, by whatever:
 it makes those shards that the manifest does not know, or whose SHA-256 is not the one that it knows.
 A plain file needs no manifest: as every file of ours it holds the SHA-256 of its own columns and attributes.
+Last of all comes the card, which is made of what the files say and is of no matter to them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.errors import PoseAugError
+from poseaug_gen.export.card import write_card
 from poseaug_gen.export.existing import REMOVE, begun, entry_files, refuse_folder, whole_shards
 from poseaug_gen.export.index import write_index
 from poseaug_gen.export.layout import Layout
@@ -36,7 +38,7 @@ class Summary:
     """What an export consists of now.
 
     Attributes:
-        bytes: of its files, manifest and all.
+        bytes: of its files, manifest and all but the card.
         redrawn: candidates, and why some were not kept.
         made: how many shards were made just now; the others were there, and whole.
     """
@@ -92,6 +94,7 @@ def export(
         try:
             tidy(store, layout)
             if todo:
+                store.remove(layout.card)  # it may be of another export that lay here
                 _make(recipe, manifest, advance, workers, engine)
             complete(store, layout, manifest)
         finally:
@@ -144,17 +147,17 @@ def export_shard(
 
 
 def complete(store: Store, layout: Layout, manifest: Manifest) -> None:
-    """Put the virtual dataset over shards that are all there; no entry file is needed any more.
+    """Put the virtual dataset over shards that are all there, and the card beside; no entry file is needed any more.
 
     Raises:
-        PoseAugError: a shard cannot be read, or the place not be written.
+        PoseAugError: a file with rows cannot be read, or the place not be written.
     """
-    if not layout.sharded:
-        return
-    _write_manifest(store, layout, manifest)
-    write_index(store, layout, manifest.redrawn())
-    for name in entry_files(store, layout):
-        store.remove(layout.folder / name)
+    if layout.sharded:
+        _write_manifest(store, layout, manifest)
+        write_index(store, layout, manifest.redrawn())
+        for name in entry_files(store, layout):
+            store.remove(layout.folder / name)
+    write_card(store, layout)
 
 
 @contextmanager
@@ -174,7 +177,7 @@ def alone(store: Store, layout: Layout) -> Iterator[None]:
 def tidy(store: Store, layout: Layout) -> None:
     """Remove what killed processes left of this output: drafts, locks, and shards of which no manifest knows."""
     drafts = [layout.folder / name for name in store.drafts(layout.folder) if layout.shard_names().fullmatch(name)]
-    for draft in {layout.out, layout.manifest, *drafts}:
+    for draft in {layout.out, layout.manifest, layout.card, *drafts}:
         store.discard_drafts(draft)
     for shard in _locks(store, layout):
         store.discard_lock(shard)

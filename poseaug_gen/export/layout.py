@@ -1,8 +1,8 @@
 """Which files an export consists of, by name alone.
 
 ``aug.h5`` alone or, of more pairs than one file holds, ``aug.shards/aug-00000-of-00003.h5`` …, a manifest beside them
-and ``aug.h5``, a virtual dataset over them. A shard that a job made by itself has an entry file beside it until it is
-merged: ``aug.shards/aug-00000-of-00003.json``.
+and ``aug.h5``, a virtual dataset over them. Beside a whole export is its card, ``aug.README.md``. A shard that a job
+made by itself has an entry file beside it until it is merged: ``aug.shards/aug-00000-of-00003.json``.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class Layout:
     @property
     def manifest(self) -> Path:
         return self.folder / MANIFEST
+
+    @property
+    def card(self) -> Path:
+        """What is to be read of it by people; a folder may hold several exports, and a README of its own."""
+        return self.out.with_name(f"{self.out.stem}.README.md")
 
     def path(self, shard: int) -> Path:
         """The file of one shard."""

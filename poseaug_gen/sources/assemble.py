@@ -17,6 +17,7 @@ from poseaug_gen.sources.formats import Request
 from poseaug_gen.sources.rigs import recentring
 
 TEXTS = ("name", "licence", "citation")
+NOT_STATED = "not stated"  # a licence of which nothing is known
 
 
 def world_set(
@@ -105,7 +106,7 @@ def camera_set(
 
 def provenance(path: Path, rows: int, record: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Where poses come from. The file without its folder: the record is the same wherever the file lies."""
-    defaults = {"name": path.stem, "licence": "not stated", "citation": ""}
+    defaults = {"name": path.stem, "licence": NOT_STATED, "citation": ""}
     return {**defaults, **(record or {}), "file": path.name, "sha256": storage.sha256(path), "rows": rows}
 
 

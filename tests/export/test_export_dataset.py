@@ -42,7 +42,7 @@ def test_the_same_command_writes_the_same_bytes(make_export: MakeExport) -> None
     time.sleep(1.1)  # HDF5 can store the second in which a dataset was made
     two = make_export("two/aug.h5", n=6000, shard_rows=2500)
     names = files_in(one.path.parent)
-    assert len(names) == 5, "index, manifest, three shards, and no lock or temporary file"
+    assert len(names) == 6, "index, manifest, three shards, card, and no lock or temporary file"
     assert names == files_in(two.path.parent)
     for name in names:
         assert storage.sha256(one.path.parent / name) == storage.sha256(two.path.parent / name)
@@ -148,12 +148,12 @@ def test_overwrite_leaves_nothing_of_the_old_export(make_export: MakeExport, tmp
     stranger.write_text("mine")
     (tmp_path / "aug.h5.tmp-12345").write_text("left by a kill")
     make_export(n=300, overwrite=True)
-    assert files_in(tmp_path) == {"aug.h5", "aug.shards/notes.txt"}
+    assert files_in(tmp_path) == {"aug.h5", "aug.README.md", "aug.shards/notes.txt"}
     stranger.unlink()
     make_export(n=900, shard_rows=500, overwrite=True)
-    assert len(files_in(tmp_path)) == 4
+    assert len(files_in(tmp_path)) == 5
     make_export(n=300, overwrite=True)
-    assert files_in(tmp_path) == {"aug.h5"}
+    assert files_in(tmp_path) == {"aug.h5", "aug.README.md"}
     assert not (tmp_path / "aug.shards").exists()
 
 
@@ -163,7 +163,7 @@ def test_shards_that_a_killed_export_left_are_made_again(make_export: MakeExport
     (tmp_path / "aug.shards" / "manifest.json").unlink()
     assert make_export(n=900, shard_rows=300).shards == 3
     assert verify(tmp_path / "aug.h5").files == 3
-    assert len(files_in(tmp_path)) == 5
+    assert len(files_in(tmp_path)) == 6
 
 
 def test_a_folder_is_no_place_for_a_file(make_export: MakeExport, tmp_path: Path) -> None:

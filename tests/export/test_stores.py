@@ -100,7 +100,7 @@ def test_two_workers_through_a_url(memory: str, fake_run: RunFolder, tmp_path: P
 def test_overwrite(memory: str, fake_run: RunFolder) -> None:
     export(fake_run, SETTINGS, f"{memory}/aug.h5")
     export(fake_run, ExportSettings(n=500), f"{memory}/aug.h5", overwrite=True)
-    assert set(stored(memory)) == {"aug.h5"}
+    assert set(stored(memory)) == {"aug.h5", "aug.README.md"}
 
 
 def test_an_upload_that_arrives_short_is_told(

@@ -12,6 +12,7 @@ from poseaug_gen.sources.formats import Request
 from poseaug_gen.sources.joints import to_skeleton
 
 NAME = "anatomy"  # as --source names it
+LICENCE = "none: made by poseaug-gen from published measurements, no recorded motion"
 CITATION = (
     "Proportions: NCD-RisC 2016, de Leva 1996, Gordon et al. 1989 and 2014. Ranges of motion: Soucie et al. 2011, "
     "Boone and Azen 1979, Youdas et al. 1992, Troke et al. 2005. Gait: Schwartz et al. 2008, Fukuchi et al. 2017. "
@@ -42,7 +43,7 @@ def see_crowd(request: Request, activities: Sequence[Activity] = ACTIVITIES) -> 
         camera=views.camera,
         provenance={
             "name": NAME,
-            "licence": "none: made by poseaug-gen from published measurements, no recorded motion",
+            "licence": LICENCE,
             "citation": CITATION,
             "rows": request.rows,
             "seed": request.seed,
