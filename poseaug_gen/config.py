@@ -314,7 +314,7 @@ PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between
 
 LARGEST_SEED = 2**63 - 1  # what a whole number of HDF5 and of torch holds
 
-_BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
+BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "source.validation_share": (0.0, 0.9),
     "source.rows": (1, 10**9),
     "source.extra_2d_share": (0.0, 1.0),
@@ -373,7 +373,7 @@ _ORDERED = (  # the first must not be over the second
     ("views.nearest", "views.farthest"),
     ("views.fills_least", "views.fills_most"),
 )
-_CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "source.views": ("each", "one"),
     "source.up": ("auto", "x", "y", "z"),
     "estimator.name": ("videopose", "mlp", "semgcn", "stgcn"),
@@ -527,10 +527,10 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         value = float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise BadConfigError(f"{name} = {value!r} must be {_TYPE_NAMES[kind]}")
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, _CHOICES[name])}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, CHOICES[name])}")
     if kind in (int, float):
-        low, high = _BOUNDS.get(name, (0, float("inf")))
+        low, high = BOUNDS.get(name, (0, float("inf")))
         if not low <= value <= high:
             raise BadConfigError(f"{name} = {value!r} must be between {low} and {high}")
     return value

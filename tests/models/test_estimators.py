@@ -236,4 +236,4 @@ def test_an_unknown_estimator_names_the_nearest():
 
 
 def test_the_configuration_offers_every_estimator_and_no_other():
-    assert set(config._CHOICES["estimator.name"]) == set(ESTIMATORS)
+    assert set(config.CHOICES["estimator.name"]) == set(ESTIMATORS)
