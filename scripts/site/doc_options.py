@@ -30,13 +30,13 @@ def table(words: list[str]) -> Iterator[str]:
     rows: dict[str, list[str]] = {heading: [] for heading in (*groups, REST)}
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None and parameter.name != "help":
+        if record is not None and isinstance(parameter, click.Option) and "--help" not in parameter.opts:
             option, said = record
             rows[headings.get(parameter.name or "", REST)].append(f"| `{option}` | {escaped(said)} |")
-    yield f"`{command.collect_usage_pieces(context) and usage(command, context)}`\n"
+    yield f"`{' '.join([context.command_path, *command.collect_usage_pieces(context)])}`\n"
     for heading, lines in rows.items():
         if lines:
-            yield from (f"| {heading.lower() if heading == REST else heading} | |", "|---|---|", *lines, "")
+            yield from (f"| {heading} | |", "|---|---|", *lines, "")
 
 
 def found(words: list[str]) -> tuple[click.Command, click.Context]:
@@ -51,12 +51,7 @@ def found(words: list[str]) -> tuple[click.Command, click.Context]:
     return command, context
 
 
-def usage(command: click.Command, context: click.Context) -> str:
-    """How the command is called, in one line."""
-    return " ".join([context.command_path, *command.collect_usage_pieces(context)])
-
-
 def escaped(text: str) -> str:
     """Text of a help line as Markdown that shows the same; options in it as code."""
-    text = re.sub(r"([\\`*_|<])", r"\\\1", text)
+    text = re.sub(r"([\\`*_|])", r"\\\1", text).replace("<", "&lt;")
     return re.sub(r"(?<![\w-])(--[a-z][a-z0-9-]*)", r"`\1`", text)

@@ -6,11 +6,13 @@ Names, defaults, presets and bounds are the code's; what a setting means is the 
 from __future__ import annotations
 
 import ast
+import inspect
 import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from doc_options import escaped
@@ -30,29 +32,39 @@ def table(section: str) -> Iterator[str]:
     """The settings of a section as lines of Markdown."""
     kind = KINDS[section]
     said = comments(kind.__name__)
-    presets = [] if section == "export" else list(config.PRESETS)
-    yield f"{kind.__doc__}\n"
-    yield " | ".join(["| setting", "default", *(f"`{name}`" for name in presets), "meaning |"])
-    yield "|---" * (3 + len(presets)) + "|"
+    yield from (f"{linked(inspect.getdoc(kind) or '')}\n", "| setting | value | meaning |", "|---|---|---|")
     for field in fields(kind):
         name = f"{section}.{field.name}"
-        default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
-        values = [config.PRESETS[preset].get(section, {}).get(field.name) for preset in presets]
-        cells = [f"`{name}`", shown(default), *("" if value is None else shown(value) for value in values)]
-        yield f"| {' | '.join(cells)} | {meaning(name, said[field.name])} |"
+        yield f"| `{name}` | {values(section, field)} | {meaning(name, said[field.name])} |"
     yield ""
 
 
-def meaning(name: str, comment: str) -> str:
-    """What the comment says, and which values are allowed."""
-    if name in config.CHOICES:
-        choices = ", ".join(f"`{choice}`" for choice in config.CHOICES[name])
-        allowed = [f"One of {choices}."]
+def values(section: str, field: Field) -> str:
+    """What a setting is by default, and which presets or estimators have it otherwise."""
+    default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+    names: dict[str, list[str]] = {shown(default): []}
+    if section != "export":
+        for layers in (config.PRESETS, config.ESTIMATOR_LAYERS):
+            for layer, sections in layers.items():
+                other = sections.get(section, {}).get(field.name)
+                if other is not None:
+                    names.setdefault(shown(other), []).append(layer)
+    return "<br>".join(f"{value} ({', '.join(layers)})" if layers else value for value, layers in names.items())
+
+
+def meaning(name: str, comments: list[str]) -> str:
+    """What the comments say, and which values are allowed."""
+    allowed = []
+    if name in config.CHOICES and not all(choice in " ".join(comments) for choice in config.CHOICES[name]):
+        allowed = [f"One of {', '.join(config.CHOICES[name])}."]
     elif name in config.BOUNDS:
-        allowed = [f"{low:g} to {high:g}." for low, high in [config.BOUNDS[name]]]
-    else:
-        allowed = []
-    return "<br>".join([escaped(comment), *allowed])
+        allowed = [f"{low:,} to {high:,}." for low, high in [config.BOUNDS[name]]]
+    return "<br>".join([*(linked(escaped(comment)) for comment in comments), *allowed])
+
+
+def linked(text: str) -> str:
+    """Text of a docstring or a comment, with links to the pages that it names."""
+    return re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text)
 
 
 def shown(value: Any) -> str:
@@ -66,9 +78,9 @@ def shown(value: Any) -> str:
     return f'`"{value}"`' if isinstance(value, str) else f"`{value:g}`"
 
 
-def comments(class_name: str) -> dict[str, str]:
-    """Of each field of a settings class, the comment that stands before it and that beside it, as one text."""
-    source = open(config.__file__, encoding="utf-8").read()
+def comments(class_name: str) -> dict[str, list[str]]:
+    """Of each field of a settings class, the comment beside it and the one that stands before it."""
+    source = Path(config.__file__).read_text(encoding="utf-8")
     by_line = {
         token.start[0]: token.string.removeprefix("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -77,9 +89,9 @@ def comments(class_name: str) -> dict[str, str]:
     node = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ClassDef) and n.name == class_name)
     found, last = {}, node.lineno
     for line in (statement for statement in node.body if isinstance(statement, ast.AnnAssign)):
-        before = [by_line[number] for number in range(last + 1, line.lineno) if number in by_line]
-        beside = by_line.get(line.end_lineno or line.lineno, "")
+        end = line.end_lineno or line.lineno
+        before = " ".join(by_line[number] for number in range(last + 1, line.lineno) if number in by_line)
         assert isinstance(line.target, ast.Name)
-        found[line.target.id] = " ".join(filter(None, [beside, *before]))
-        last = line.end_lineno or line.lineno
+        found[line.target.id] = [text for text in (by_line.get(end, ""), before) if text]
+        last = end
     return found

@@ -122,7 +122,7 @@ def run(command: Command, folder: Path) -> str:
         there = Path.cwd()
         os.chdir(folder)
         try:
-            result = CliRunner().invoke(main, arguments)
+            result = CliRunner().invoke(main, arguments, prog_name=name)
         finally:
             os.chdir(there)
         code, printed = result.exit_code, result.output

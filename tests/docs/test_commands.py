@@ -20,6 +20,7 @@ def test_what_a_page_shows_is_what_happens(page, tmp_path, begun, terminal):
     folder = tmp_path / "here"
     folder.mkdir()
     begun(start(text), folder)
+    wrong = []
     for step in steps(text):
         if isinstance(step, File):
             path = folder / step.name
@@ -27,7 +28,9 @@ def test_what_a_page_shows_is_what_happens(page, tmp_path, begun, terminal):
             path.write_text(step.text, encoding="utf-8")
             continue
         printed = run(step, folder)
-        assert matches(step, printed), _difference(page, step, printed)
+        if not matches(step, printed):
+            wrong.append(_difference(page, step, printed))
+    assert not wrong, "\n\n".join(wrong)
 
 
 def _difference(page: Path, step: Command, printed: str) -> str:
