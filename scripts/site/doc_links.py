@@ -18,6 +18,7 @@ SOURCE = "source"  # the site's folder of files that are shown as they are
 LANGUAGES = {".py": "python", ".toml": "toml", ".sh": "bash", ".json": "json", ".yml": "yaml"}
 
 _LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?(?=\))")
+_ANY_LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#]*)#?(?P<anchor>[^)\s]*)(?=\))")  # within its own page too
 _CODE = re.compile(r"(`+)(?:(?!`).|(?<!`)`(?!`))*?\1", re.DOTALL)
 
 
@@ -52,6 +53,12 @@ def linked_files(markdown: str, page: str) -> set[str]:
     here = file_of(page)
     found = (_target(m["path"], here) for text, code in _pieces(markdown) if not code for m in _LINK.finditer(text))
     return {target for target in found if target and not target.startswith(f"{DOCS}/")}
+
+
+def links_of(markdown: str) -> list[tuple[str, str]]:
+    """Path and anchor of every link within the repository, as they are written."""
+    found = [match for text, code in _pieces(markdown) if not code for match in _ANY_LINK.finditer(text)]
+    return [(match["path"], match["anchor"]) for match in found if not re.match(r"[a-z]+:", match["path"])]
 
 
 def source_page(path: str) -> str:

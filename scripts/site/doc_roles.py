@@ -12,6 +12,8 @@ from typing import Any
 from griffe import AliasResolutionError, Attribute, Docstring, Extension, NameResolutionError, Object
 
 _ROLE = re.compile(r":(?:func|class|meth|attr|data|mod|obj):`(?P<name>[^`]+)`")
+# Several names that are said one thing of, in a section of a docstring, and what is said of them.
+_NAMES = re.compile(r"^(?P<indent> +)(?P<names>\w+(?:, \w+)+): (?P<said>.*(?:\n(?P=indent) +\S.*)*)", re.MULTILINE)
 
 
 class Roles(Extension):
@@ -27,7 +29,13 @@ class Roles(Extension):
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """The roles of a docstring."""
         if obj.docstring is not None:
-            obj.docstring.value = _ROLE.sub(lambda role: _link(obj, role["name"]), obj.docstring.value)
+            text = _ROLE.sub(lambda role: _link(obj, role["name"]), obj.docstring.value)
+            obj.docstring.value = _NAMES.sub(_one_by_one, text)
+
+
+def _one_by_one(entry: re.Match[str]) -> str:
+    """``x, y: metres`` as an entry of x and one of y: no parser of docstrings knows the short form."""
+    return "\n".join(f"{entry['indent']}{name}: {entry['said']}" for name in entry["names"].split(", "))
 
 
 def _link(obj: Object, role: str) -> str:
@@ -39,7 +47,6 @@ def _link(obj: Object, role: str) -> str:
 
 def _path(obj: Object, name: str) -> str:
     """The full name of what a role in an object's docstring names."""
-    name = name.removeprefix("~")
     if name.startswith("."):
         package = obj.module if obj.module.is_package else obj.module.parent
         return f"{package.path if package else ''}{name}"

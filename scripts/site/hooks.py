@@ -28,4 +28,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fill in the tables, and turn the links."""
     if page.file.src_uri.startswith(f"{SOURCE}/"):
         return markdown
+    if page.file.src_uri.startswith("api/"):
+        page.meta["search"] = {"boost": 0.2}  # who searches for a word wants the guides first
     return relinked(with_settings(with_options(markdown)), page.file.src_uri)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from page_runs import COLUMNS
+from page_runs import COLUMNS, ROOT
 from tiny_runs import tiny_words
 
 from poseaug_gen.cli import main
 
 EXPORTED = 20_000
+
+sys.path.append(str(ROOT / "scripts" / "site"))  # MkDocs has the folder of its hooks there
 
 
 @pytest.fixture(scope="session")

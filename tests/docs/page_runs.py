@@ -34,7 +34,7 @@ from poseaug_gen.cli import main
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]  # README.md's examples are tried too
 ANYTHING = "…"
-COLUMNS = "100"  # of the terminal that pages show
+COLUMNS = "80"  # of the terminal that pages show
 _BLOCK = re.compile(
     r"^(?:<!-- (?:smaller: (?P<smaller>[^\n]*)|(?P<other>other numbers)) -->\n\n?)?"
     r"(?:(?P<fence>```+)(?P<language>\w*)(?P<options>[^\n]*)\n(?P<body>.*?)^(?P=fence)[ ]*$"
@@ -132,6 +132,7 @@ def run(command: Command, folder: Path) -> str:
             "PYTHONPATH": str(ROOT),
             "PATH": f"{shims}{os.pathsep}{os.environ['PATH']}",
             "COLUMNS": COLUMNS,
+            "OMP_NUM_THREADS": "1",  # where others are at work, threads that wait for each other take all the time
         }
         done = subprocess.run(
             ["bash", "-c", words], cwd=folder, env=environment, text=True, stdout=-1, stderr=subprocess.STDOUT
