@@ -11,7 +11,11 @@ from pathlib import Path
 
 import click
 
+from poseaug_gen.config import PostureSettings
+from poseaug_gen.models.augmentor import LENGTH_LIMIT
+
 HEIGHT, LINE, SIZE = 48, 16, 13  # of a box of one line, between lines of text, of text
+POSTURES = PostureSettings()
 PLAIN, LEARNED, JUDGES, DATA = "#eef1f4", "#d9e8fb", "#fbe3d9", "#e4f2e0"
 INK, FAINT = "#333333", "#777777"
 
@@ -37,9 +41,8 @@ class Box:
     def side(self, name: str) -> tuple[float, float]:
         """The middle of a side: left, right, top or bottom."""
         x, y = self.x + self.width / 2, self.y + self.height / 2
-        return {
-            "left": (self.x, y), "right": (self.x + self.width, y), "top": (x, self.y), "bottom": (x, self.y + self.height)
-        }[name]  # fmt: skip
+        sides = {"left": (self.x, y), "right": (self.x + self.width, y), "top": (x, self.y)}
+        return {**sides, "bottom": (x, self.y + self.height)}[name]
 
     def svg(self) -> str:
         first = self.y + (self.height - LINE * (len(self.lines) - 1)) / 2 + 4.5
@@ -67,6 +70,10 @@ def arrow(start: Box, leaves: str, end: Box, enters: str, dashed: bool = False, 
     return f'<path d="M{x:g} {y:g}{bends}" fill="none" stroke="{INK}"{dashes} marker-end="url(#head)"/>'
 
 
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 def note(x: int, y: int, text: str) -> str:
     return f'<text x="{x}" y="{y}" fill="{FAINT}">{escape(text)}</text>'
 
@@ -84,7 +91,7 @@ def picture(width: int, height: int, title: str, parts: list[str]) -> str:
 def training() -> str:
     source = Box(16, 96, 128, "source pose\non another's bones\nand its camera", DATA)
     angle = Box(184, 104, 122, "bone angle\nturns limbs", LEARNED)
-    length = Box(336, 104, 122, "bone length\nup to ± 20 %", LEARNED)
+    length = Box(336, 104, 122, f"bone length\nup to ± {percent(LENGTH_LIMIT)}", LEARNED)
     rigid = Box(488, 104, 122, "rigid transform\nturns, places", LEARNED)
     camera = Box(640, 104, 110, "projection\nby its camera")
     pair = Box(780, 104, 96, "2D–3D\npair", DATA)
@@ -97,10 +104,15 @@ def training() -> str:
     steps += [arrow(rigid, "right", camera, "left"), arrow(camera, "right", pair, "left")]
     steps += [arrow(angle, "bottom", d3d, "top"), arrow(camera, "bottom", d2d, "top")]
     steps += [arrow(angle, "bottom", feedback, "top", at=0.35), arrow(camera, "bottom", feedback, "top", at=0.35)]
-    steps += [arrow(box, "bottom", loss, side, True) for box, side in ((d3d, "left"), (feedback, "top"), (d2d, "right"))]
+    steps += [
+        arrow(box, "bottom", loss, side, True) for box, side in ((d3d, "left"), (feedback, "top"), (d2d, "right"))
+    ]
     steps += [arrow(pair, "top", kept, "bottom")]
     boxes = [box.svg() for box in (source, angle, length, rigid, camera, pair, d3d, d2d, feedback, loss, kept)]
-    notes = [note(184, 88, "the augmentor: four networks, each with noise of its own"), note(716, 92, "those in the frame")]
+    notes = [
+        note(184, 88, "the augmentor: four networks, each with noise of its own"),
+        note(716, 92, "those in the frame"),
+    ]
     return picture(892, 380, "A training step", [*steps, *boxes, *notes])
 
 
@@ -109,7 +121,7 @@ def exporting() -> str:
     limbs = Box(200, 112, 140, "legs and arms\nof others", PLAIN)
     body = Box(372, 112, 120, "a body\nof the source's", PLAIN)
     frozen = Box(548, 40, 160, "frozen augmentor\nand the source's camera", LEARNED)
-    drawn = Box(548, 182, 160, "lengths ± 10 %, a camera\nas people set them up", PLAIN)
+    drawn = Box(548, 182, 160, f"lengths ± {percent(POSTURES.length_spread)}, a camera\nas people set them up", PLAIN)
     test = Box(744, 112, 132, "could a camera\nhave taken it?", JUDGES)
     file = Box(744, 206, 132, "aug.h5", DATA)
     again = Box(744, 22, 132, "drawn again,\nand counted", PLAIN)
@@ -117,9 +129,14 @@ def exporting() -> str:
     steps = [arrow(pool, "right", limbs, "left"), arrow(limbs, "right", body, "left")]
     steps += [arrow(body, "right", frozen, "left"), arrow(body, "right", drawn, "left")]
     steps += [arrow(frozen, "right", test, "left"), arrow(drawn, "right", test, "left")]
-    steps += [arrow(test, "bottom", file, "top"), arrow(test, "top", again, "bottom"), arrow(judge, "bottom", pool, "top")]
+    steps += [
+        arrow(test, "bottom", file, "top"),
+        arrow(test, "top", again, "bottom"),
+        arrow(judge, "bottom", pool, "top"),
+    ]
     boxes = [box.svg() for box in (pool, limbs, body, frozen, drawn, test, file, again, judge)]
-    notes = [note(488, 92, "10 %"), note(488, 206, "90 %"), note(818, 196, "yes"), note(818, 104, "no")]
+    notes = [note(818, 196, "yes"), note(818, 104, "no")]
+    notes += [note(488, 92, percent(POSTURES.learned)), note(488, 206, percent(1 - POSTURES.learned))]
     return picture(892, 270, "How the pairs of an export are made", [*steps, *boxes, *notes])
 
 

@@ -61,7 +61,12 @@ def stages(folder: RunFolder, seed: int) -> Figure:
     with torch.inference_mode():
         noise = augmentor.draw_noise(EXAMPLES, torch.Generator().manual_seed(seed))
         made = augmentor.eval()(batch.pose, batch.intrinsics, noise)
-    poses = {"source": batch.pose, "bone angle": made.pose_ba, "bone length": made.pose_bl, "rigid transform": made.pose_rt}
+    poses = {
+        "source": batch.pose,
+        "bone angle": made.pose_ba,
+        "bone length": made.pose_bl,
+        "rigid transform": made.pose_rt,
+    }
     figure = _figure(12, 2.5 * EXAMPLES)
     for row in range(EXAMPLES):
         for column, (title, pose) in enumerate(poses.items()):
@@ -93,7 +98,7 @@ def parts(skeleton: Skeleton) -> Figure:
 
 
 def schematic(skeleton: Skeleton) -> np.ndarray:
-    """A body seen from behind, ``(joints, 2)``: central joints upwards, arms to the sides, legs down, by the tree alone."""
+    """A body seen from behind, ``(joints, 2)``, by the tree alone: the middle upwards, arms to the sides, legs down."""
     place = np.zeros((skeleton.num_joints, 2))
     side = {joint: sign for pair in skeleton.pairs for joint, sign in zip(pair, (-1, 1), strict=True)}
     for joint in range(1, skeleton.num_joints):

@@ -1,7 +1,7 @@
 """Links that are right on GitHub, made right on the site too.
 
-A page under ``docs/`` may link to any file of the repository, as GitHub shows it. The site has a page for each file that
-is linked to: CONTRIBUTING.md and CHANGELOG.md are pages like the others, of other files the text is shown.
+A page under ``docs/`` may link to any file of the repository, as GitHub shows it. The site has a page for each file
+that is linked to: CONTRIBUTING.md and CHANGELOG.md are pages like the others, of other files the text is shown.
 """
 
 from __future__ import annotations

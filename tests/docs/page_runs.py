@@ -4,8 +4,8 @@ In a page's Markdown, from its beginning to its end, in one folder a page:
 
 - a fenced block with a title is a file: ```toml title="tiny.toml";
 - a fenced block of the language ``console`` is run: a line ``$ …`` is a command (``\\`` at its end goes on in the next
-  line), what follows is what it prints. ``…`` stands for anything within a line, a line of ``…`` for any lines. A command
-  must succeed, or fail where it prints an error;
+  line), what follows is what it prints. ``…`` stands for anything within a line, a line of ``…`` for any lines. A
+  command must succeed, or fail where it prints an error;
 - a comment ``<!-- begin with: run, export -->`` puts a small finished run into ``outputs/tiny``, and 20,000 pairs of it
   into ``aug.h5``, before anything is run;
 - a comment ``<!-- smaller: --rows 500 -->`` before a block has the first command of it run with these words too, as the

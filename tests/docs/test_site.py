@@ -1,4 +1,4 @@
-"""The documents as a site: it is built without a warning, finds nothing missing, fetches nothing, and reads as on GitHub."""
+"""The documents as a site: built without a warning, nothing missing, nothing fetched, and the same as on GitHub."""
 
 from __future__ import annotations
 
