@@ -373,7 +373,7 @@ _ORDERED = (  # the first must not be over the second
     ("views.nearest", "views.farthest"),
     ("views.fills_least", "views.fills_most"),
 )
-CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {  # of a setting that is one of some words
     "source.views": ("each", "one"),
     "source.up": ("auto", "x", "y", "z"),
     "estimator.name": ("videopose", "mlp", "semgcn", "stgcn"),
