@@ -23,6 +23,7 @@ import re
 import shlex
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,8 @@ def run(command: Command, folder: Path) -> str:
         finally:
             os.chdir(there)
         code, printed = result.exit_code, result.output
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            printed += "".join(traceback.format_exception(result.exception))
     else:
         shims = _shims(folder.parent)
         environment = os.environ | {

@@ -17,7 +17,6 @@ from page_runs import PAGES, ROOT, name_of
 from poseaug_gen import config
 from poseaug_gen.cli import COMMANDS
 
-pytest.importorskip("material", reason="the extra docs is not installed")
 MARKDOWN = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # What both renderers must see alike in a page: an indented list or block that only one of them understands shows here.
 STRUCTURE = ("li", "ul", "ol", "table", "tr", "th", "td", "pre", "h1", "h2", "h3", "img", "a", "strong", "em", "code")
