@@ -16,11 +16,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, page, content=(ROOT / file).read_text(encoding="utf-8")))
     pages = [(file.src_uri, file.content_string) for file in files.documentation_pages()]
     for path in sorted(set().union(*(linked_files(text, page) for page, text in pages))):
-        if not (ROOT / path).is_file():
-            continue  # MkDocs says which page links to what is not there
-        page = f"{SOURCE}/{path}.md"
-        if path not in ROOT_PAGES:
-            files.append(File.generated(config, page, content=source_page(path)))
+        if path not in ROOT_PAGES and (ROOT / path).is_file():  # MkDocs says who links to what is not there
+            files.append(File.generated(config, f"{SOURCE}/{path}.md", content=source_page(path)))
     return files
 
 
