@@ -21,10 +21,10 @@ endif
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-all lint demo clean
+.PHONY: help venv test test-all lint docs docs-serve demo clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 venv: $(INSTALLED) ## make the environment in VENV (.venv), once, and again when its requirements change
 
@@ -48,9 +48,19 @@ lint: venv ## ruff (rules and format) and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Material says at each start that it has a successor; it is kept until May 2027, and we have heard it.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+docs: venv ## build the documents into site/; a warning is an error, nothing is fetched
+	$(MKDOCS) build --strict --quiet
+	@echo "The documents: $(abspath site)/index.html"
+
+docs-serve: venv ## show the documents at http://127.0.0.1:8000 while you write them
+	$(MKDOCS) serve
+
 demo: venv ## train, export DEMO_ROWS (200000) pairs, verify them, and say where they are
 	PATH="$(BIN):$$PATH" scripts/demo.sh
 
 clean: ## remove .venv, caches and builds; never data/ or outputs/
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

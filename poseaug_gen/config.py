@@ -47,7 +47,7 @@ class SourceSettings:
 class EstimatorSettings:
     """The reference estimator that gives feedback to the augmentor."""
 
-    name: str = "videopose"
+    name: str = "videopose"  # the kind of lifter that the augmentor is to help
     channels: int = 1024  # SPEC: videopose and mlp 1,024, semgcn 128; Cai et al.: stgcn 128
     dropout: float = 0.25  # SPEC: videopose; mlp too in the published commands
     pretrain_learning_rate: float = 1e-3  # SPEC: semgcn 2e-2
@@ -109,8 +109,8 @@ class FeedbackSettings:
     rigid_weight: float = 0.01  # SPEC
     # The paper says of beta only that it is above 1 and grows; these grow like the range form's target does
     # in proportion, from just above "as hard as the source".
-    beta_start: float = 1.2
-    beta_end: float = 2.0
+    beta_start: float = 1.2  # beta in the first epoch ...
+    beta_end: float = 2.0  # ... and in the last
     exponential_weight: float = 0.1  # as angle_weight: the two forms then start alike
 
 
@@ -206,7 +206,7 @@ class HealthSettings:
 class RunSettings:
     """What does not change the method."""
 
-    seed: int = 0
+    seed: int = 0  # of everything random
     device: str = "auto"  # auto | cpu | cuda | mps
     precision: str = "float32"  # of the networks' matrix products in training: float32, or bf16 where that is faster
     preview_every: int = 5  # epochs between preview pictures; 0: none
@@ -247,7 +247,7 @@ class ExportSettings:
     """
 
     n: int = 1_000_000  # pairs
-    seed: int = 0
+    seed: int = 0  # another one gives other pairs
     shard_rows: int = 1_000_000  # about 430 MB of h36m16: quick to hash, to copy and to make again
     precision: str = "auto"  # of the networks' matrix products: fp32, bf16, or bf16 where the processor has it
     device: str = "auto"  # cpu | cuda | auto: cuda where there is one; the two give other rows
@@ -314,7 +314,7 @@ PAPER_SEMGCN_PRETRAIN_EPOCHS = 100  # SPEC; the only length that differs between
 
 LARGEST_SEED = 2**63 - 1  # what a whole number of HDF5 and of torch holds
 
-_BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
+BOUNDS: dict[str, tuple[float, float]] = {  # of a setting, inclusive
     "source.validation_share": (0.0, 0.9),
     "source.rows": (1, 10**9),
     "source.extra_2d_share": (0.0, 1.0),
@@ -530,7 +530,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     if name in CHOICES and value not in CHOICES[name]:
         raise BadConfigError(f"{name} = {value!r} is unknown; {nearest(value, CHOICES[name])}")
     if kind in (int, float):
-        low, high = _BOUNDS.get(name, (0, float("inf")))
+        low, high = BOUNDS.get(name, (0, float("inf")))
         if not low <= value <= high:
             raise BadConfigError(f"{name} = {value!r} must be between {low} and {high}")
     return value

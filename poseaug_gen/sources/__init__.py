@@ -1,6 +1,7 @@
 """Files of poses, in any format that is known, as one PoseSet.
 
-A format is a module that recognises a file by its content and reads it; :data:`FORMATS` is the list of them.
+A format is a module that recognises a file by its content and reads it; :data:`FORMATS` is the list of them, and
+:func:`register` adds one of yours.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from poseaug_gen.sources.anatomy.source import see_crowd
 from poseaug_gen.sources.formats import Format, Request
 
 # The first that recognises a file reads it, so a special format stands before a general one.
-FORMATS: tuple[Format[PoseSet], ...] = (
+FORMATS: list[Format[PoseSet]] = [
     *videopose3d.FORMATS,
     *mmpose.FORMATS,
     *mpi_inf_3dhp.FORMATS,
@@ -38,8 +39,21 @@ FORMATS: tuple[Format[PoseSet], ...] = (
     *c3d_file.FORMATS,
     *npz.FORMATS,
     *canonical.FORMATS,
-)
+]
 PICTURES = (".jpg", ".jpeg", ".png", ".avi", ".mp4")
+
+
+def register(format: Format[PoseSet]) -> None:
+    """Have files of another format read, wherever files of poses are (docs/extend/source.md has an example).
+
+    It is asked before those that are known, the last one that was registered first.
+
+    Raises:
+        ValueError: there is a format of that name.
+    """
+    if any(format.name == known.name for known in FORMATS):
+        raise ValueError(f"there is a format {format.name!r} already; give yours another name")
+    FORMATS.insert(0, format)
 
 
 def read_sources(paths: Sequence[str | Path], request: Request) -> PoseSet:

@@ -11,7 +11,9 @@ from poseaug_gen import config
 from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.errors import BadConfigError
+from poseaug_gen.models import estimators
 from poseaug_gen.models.estimators import ESTIMATORS, build_estimator
+from poseaug_gen.models.estimators.mlp import SimpleBaseline
 from poseaug_gen.models.estimators.semgcn import SemGraphConv
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 
@@ -233,6 +235,26 @@ def test_semgcns_edge_weights_add_up_to_one_for_each_joint(skeleton):
 def test_an_unknown_estimator_names_the_nearest():
     with pytest.raises(BadConfigError, match=r"'videopos' is unknown; did you mean 'videopose'\?"):
         build_estimator("videopos", load_skeleton(), 8, 0.0)
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Copies of what is known of estimators, so that a test leaves nothing behind."""
+    monkeypatch.setattr(estimators, "ESTIMATORS", dict(ESTIMATORS))
+    monkeypatch.setattr(config, "ESTIMATOR_LAYERS", dict(config.ESTIMATOR_LAYERS))
+    monkeypatch.setitem(config.CHOICES, "estimator.name", config.CHOICES["estimator.name"])
+
+
+def test_an_estimator_that_is_registered_is_one_of_them(registry):
+    with pytest.raises(BadConfigError, match="'mine' is unknown"):
+        config.resolve(options={"estimator.name": "mine"})
+    estimators.register("mine", SimpleBaseline, channels=24, dropout=0.5)
+    found = config.resolve("quick", options={"estimator.name": "mine"}).estimator
+    assert (found.channels, found.dropout) == (24, 0.5), "what it asks for goes before the preset"
+    assert config.resolve("quick", options={"estimator.name": "mine", "estimator.channels": 8}).estimator.channels == 8
+    assert build_estimator("mine", load_skeleton(), 24, 0.5).w1.out_features == 24
+    with pytest.raises(ValueError, match="there is an estimator 'mine' already"):
+        estimators.register("mine", SimpleBaseline)
 
 
 def test_the_configuration_offers_every_estimator_and_no_other():

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from poseaug_gen import sources
 from poseaug_gen.errors import PoseAugError
-from poseaug_gen.sources import FORMATS, canonical, npz, read_sources, source_files
+from poseaug_gen.sources import FORMATS, canonical, npz, read_sources, register, source_files
 from poseaug_gen.sources.canonical import write_poses
-from poseaug_gen.sources.formats import Request
+from poseaug_gen.sources.formats import Format, Request
 from poseaug_gen.sources.rigs import load_rig
 
 _, CAMERA = (format.name for format in npz.FORMATS)
@@ -94,3 +95,16 @@ def test_real_motion_reads_as_one_set(shared_data, skeleton):
     assert len(poses) == 8 * (6935 + 820)
     assert len(poses.camera.counts()) == 8
     assert [part["rows"] for part in poses.provenance["parts"]] == [6935, 820]
+
+
+def test_a_format_that_is_registered_is_asked_before_ours(tmp_path, monkeypatch, make_poses, skeleton):
+    """So that a special file may look like one of a general format."""
+    monkeypatch.setattr(sources, "FORMATS", [*FORMATS])
+    poses = make_poses(skeleton, rows=5)
+    np.savez(tmp_path / "a.npz", positions=poses.positions)
+    mine = Format("mine", "anything", lambda path: path.suffix == ".npz", lambda path, request: poses)
+    register(mine)
+    assert source_files(tmp_path / "a.npz") == [(tmp_path / "a.npz", mine)]
+    assert read_sources([tmp_path], Request(skeleton)) is poses
+    with pytest.raises(ValueError, match="there is a format 'mine' already"):
+        register(mine)
