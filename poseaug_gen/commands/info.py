@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from poseaug_gen.commands.run_options import outputs_option
+from poseaug_gen.commands.completing import files
+from poseaug_gen.commands.run_options import outputs_option, run_option
 from poseaug_gen.commands.source_options import request_from, source_options
 from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.export.json_schemas import SCHEMAS
@@ -37,7 +38,7 @@ def _print_schema(context: click.Context, parameter: click.Parameter, name: str 
 
 
 @click.command(name="info")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), shell_complete=files)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 @click.option(
     "--draw",
@@ -52,13 +53,7 @@ def _print_schema(context: click.Context, parameter: click.Parameter, name: str 
     default=True,
     help="Of an export, measure how plausible and how diverse its poses are, beside the source's.  [default: realism]",
 )
-@click.option(
-    "--run",
-    "run_path",
-    type=click.Path(path_type=Path),
-    metavar="PATH",
-    help="The run that the export was made of, which has its source poses. [default: found under --outputs]",
-)
+@run_option("The run that an export was made of, which has its source poses. [default: found under --outputs]")
 @outputs_option
 @click.option(
     "--schema",

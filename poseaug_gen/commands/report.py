@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from poseaug_gen.commands.run_options import outputs_option
+from poseaug_gen.commands.completing import files
+from poseaug_gen.commands.run_options import outputs_option, run_option
 from poseaug_gen.errors import BadConfigError, PoseAugError
 
 NEEDS = "a report needs matplotlib and jinja2; install them with: pip install 'poseaug-gen[report]'"
 
 
 @click.command(name="report")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), shell_complete=files)
 @click.option(
     "--html",
     "page",
@@ -26,13 +27,7 @@ NEEDS = "a report needs matplotlib and jinja2; install them with: pip install 'p
 @click.option(
     "--json", "figures", type=click.Path(path_type=Path), metavar="FILE.json", help="Write the figures as JSON too."
 )
-@click.option(
-    "--run",
-    "run_path",
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="The run that made an export: its source poses and training curves. [default: the newest that did]",
-)
+@run_option("The run that made an export: its source poses and training curves. [default: the newest that did]")
 @outputs_option
 def command(path: Path, page: Path, figures: Path | None, run_path: Path | None, outputs: Path) -> None:
     """Show an export, or a run, on one HTML page: pairs, distributions, viewpoints, training, settings, licence.

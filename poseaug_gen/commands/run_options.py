@@ -21,24 +21,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 outputs_option = click.option(
     "--outputs", type=click.Path(path_type=Path), default=OUTPUTS, show_default=True, help="Where to look for runs."
 )
-_OPTIONS = (
-    click.option(
-        "--run",
-        "run_path",
-        type=click.Path(path_type=Path),
-        shell_complete=runs,
-        metavar="PATH",
-        help="Run folder. [default: newest finished]",
-    ),
-    outputs_option,
-)
+
+
+def run_option(help: str) -> Callable[[Command], Command]:
+    """The option ``run`` (as ``run_path``), of whose use each command says something else."""
+    return click.option(
+        "--run", "run_path", type=click.Path(path_type=Path), shell_complete=runs, metavar="PATH", help=help
+    )
 
 
 def run_options(command: Command) -> Command:
     """Give a command the options ``run`` (as ``run_path``) and ``outputs``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return run_option("Run folder. [default: newest finished]")(outputs_option(command))
 
 
 def finished_run(path: Path | None, outputs: Path) -> RunFolder:
