@@ -9,7 +9,8 @@ import pytest
 import poseaug_gen
 
 PACKAGE = Path(poseaug_gen.__file__).parent
-ROOMS = ("sources", "coverage", "models", "training", "export", "evaluation", "consumers", "commands")  # from the ground up
+# From the ground up.
+ROOMS = ("sources", "coverage", "models", "training", "export", "evaluation", "consumers", "commands")
 GROUND, ROOF = -1, len(ROOMS)  # the modules of no room, and the command line over all of them
 
 

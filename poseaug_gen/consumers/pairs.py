@@ -128,7 +128,7 @@ class Pairs:
             self._files, self._pid = {}, os.getpid()
         if number not in self._files:
             path = self.parts[number].path
-            with opened(path):  # says in a sentence what is wrong with a file that cannot be read, and loads its filters
+            with opened(path):  # says in a sentence what is wrong with it, and has HDF5 find its filters
                 pass
             self._files[number] = h5py.File(path, "r")
         return self._files[number]
