@@ -131,7 +131,7 @@ def _lists(block: Block) -> dict[str, list[Any]]:
     return lists
 
 
-def _visible(points: Float[np.ndarray, "rows joints n"], decimals: int) -> list[list[float]]:
+def _visible(points: Float[np.ndarray, "rows joints n"], decimals: int) -> list[list[Any]]:
     """Points, each followed by COCO's flag, in one list a row."""
     rows, joints, numbers = points.shape
     flagged = np.concatenate([points.round(decimals), np.zeros((rows, joints, 1))], -1).reshape(rows, -1).tolist()

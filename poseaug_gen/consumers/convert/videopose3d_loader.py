@@ -5,7 +5,7 @@ In place of ``Human36mDataset('data/data_3d_h36m.npz')``:
     from aug_dataset import AugDataset
     dataset = AugDataset('data/data_3d_aug.npz')
 
-Part of poseaug-gen (MIT licence), for Python 3.6 and later. It uses their ``MocapDataset`` and ``Skeleton``, and nothing
+Part of poseaug-gen (MIT licence), for Python 3.6 and later. It uses their ``MocapDataset`` and ``Skeleton``, nothing
 of ours.
 """
 
