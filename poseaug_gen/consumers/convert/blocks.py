@@ -26,12 +26,12 @@ def block_pieces(task: Task, suffix: str, write: Write) -> list[Piece]:
         write: makes a file of blocks, each of which comes with its number in the conversion.
     """
     columns = task.pairs.columns
-    block = sum(column.row_bytes for column in columns.values()) * BLOCK_ROWS + _COLUMN_BYTES * len(columns)
+    row, around = sum(column.row_bytes for column in columns.values()), _COLUMN_BYTES * len(columns)
     made = []
     for start, stop, part in parts_of(task):
-        size = (-(-(stop - start) // BLOCK_ROWS) * block) + _MARGIN
-        make = partial(_write, task, start, stop, write)
-        made.append(Piece(f"{task.name}-{part}.{suffix}", stop - start, size, make))
+        rows = stop - start
+        size = rows * row + -(-rows // BLOCK_ROWS) * around + _MARGIN
+        made.append(Piece(f"{task.name}-{part}.{suffix}", rows, size, partial(_write, task, start, stop, write)))
     return [*made, json_piece(ABOUT, {"block_rows": BLOCK_ROWS, "columns": every_column(task), **about(task)})]
 
 

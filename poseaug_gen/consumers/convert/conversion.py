@@ -98,6 +98,9 @@ class Conversion:
                 journal.begin()
             for piece in todo:
                 self._write(piece, journal, advance)
+            if todo:  # in one order, in whichever they were made
+                journal.entries = {piece.name: journal.entries[piece.name] for piece in self.pieces}
+                journal.begin()
         size = sum(entry.bytes for entry in journal.entries.values())
         rows = {name or "all": len(rows) for name, rows in self.task.splits.items()}
         left_out = [name for name in self.task.pairs.columns if name not in (*self.format.keeps, "split")]
