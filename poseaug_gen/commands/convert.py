@@ -88,10 +88,14 @@ def _tell(summary: Summary) -> None:
         click.echo(f"{summary.path}: all {summary.files} files are there and as they were written: nothing to do")
     else:
         kept = summary.files - summary.made
-        files = f"{summary.files} files" + (f" ({kept} of them were there already)" if kept else "")
+        files = _counted(summary.files) + (f" ({kept} of them were there already)" if kept else "")
         click.echo(f"{summary.path}: {rows} in {files}, {summary.bytes / 1e6:,.1f} MB")
         for joint, made_of in summary.derived.items():
             click.echo(f"{joint} was derived: {made_of}")
         if summary.left_out:
             click.echo(f"these files have no place for {', '.join(summary.left_out)}")
     click.echo(f"Next: {summary.next_step}")
+
+
+def _counted(files: int) -> str:
+    return "one file" if files == 1 else f"{files} files"
