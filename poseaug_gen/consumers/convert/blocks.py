@@ -27,18 +27,23 @@ def block_pieces(task: Task, suffix: str, write: Write) -> list[Piece]:
     """
     columns = task.pairs.columns
     row, around = sum(column.row_bytes for column in columns.values()), _COLUMN_BYTES * len(columns)
-    made = []
+    made, number = [], 0
     for start, stop, part in parts_of(task):
         rows = stop - start
-        size = rows * row + -(-rows // BLOCK_ROWS) * around + _MARGIN
-        made.append(Piece(f"{task.name}-{part}.{suffix}", rows, size, partial(_write, task, start, stop, write)))
+        blocks = -(-rows // BLOCK_ROWS)
+        size = rows * row + blocks * around + _MARGIN
+        make = partial(_write, task, start, stop, number, write)
+        made.append(Piece(f"{task.name}-{part}.{suffix}", rows, size, make))
+        number += blocks
     return [*made, json_piece(ABOUT, {"block_rows": BLOCK_ROWS, "columns": every_column(task), **about(task)})]
 
 
-def _write(task: Task, start: int, stop: int, write: Write, path: Path, advance: Advance) -> None:
+def _write(task: Task, start: int, stop: int, first: int, write: Write, path: Path, advance: Advance) -> None:
+    """A file of the rows ``start`` to ``stop``, whose first block is number ``first``."""
+
     def blocks() -> Iterator[tuple[int, Block]]:
         rows = task.all_rows.blocks(tuple(task.pairs.columns), BLOCK_ROWS, start, stop)
-        for number, block in enumerate(rows, start=start // BLOCK_ROWS):
+        for number, block in enumerate(rows, start=first):
             yield number, {name: np.ascontiguousarray(values) for name, values in block.items()}
             advance(len(block["source_index"]))
 

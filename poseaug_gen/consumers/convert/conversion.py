@@ -192,7 +192,7 @@ def prepare(
     name = Path(export).stem
     task = Task(pairs, splits, joints, name, rows_per_file or form.rows_per_file)
     if not task.rows:
-        raise PoseAugError(f"{export}: has no {split or ''} rows to convert; export again with a larger share of them")
+        raise PoseAugError(f"{export}: has no {split} rows; export again with another share of them (--split)")
     facts = {
         "format": to,
         "tool_version": __version__,

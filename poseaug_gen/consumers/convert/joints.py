@@ -40,9 +40,7 @@ class Joints:
     @property
     def same(self) -> bool:
         """Whether nothing changes."""
-        return self.weights.shape[0] == self.weights.shape[1] and bool(
-            (self.weights == np.eye(len(self.weights))).all()
-        )
+        return np.array_equal(self.weights, np.eye(len(self.weights)))
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -103,7 +101,7 @@ def choose_joints(skeleton: Skeleton, layouts: Sequence[str], wanted: str | None
     """
     if wanted is not None:
         if layouts and wanted not in layouts:
-            raise BadConfigError(f"--skeleton {wanted}: {title} has the joints of {' or '.join(layouts)}; name one")
+            raise BadConfigError(f"--skeleton {wanted}: {title} takes the joints of {' or '.join(layouts)}; name one")
         target = load_skeleton(wanted)
         return Joints(target, skeleton, matrix(skeleton.joints, target, joint_names(), where))
     if not layouts:
@@ -125,7 +123,7 @@ def _found(skeleton: Skeleton, target: Skeleton, where: str) -> Joints | None:
 def _lacking(skeleton: Skeleton, layout: str, title: str, where: str) -> str:
     target = load_skeleton(layout)
     joints = _found(skeleton, target, where)
-    begin = f"{where}: {title} has the {target.num_joints} joints of {layout}"
+    begin = f"{where}: {title} takes the {target.num_joints} joints of {layout}"
     train = f"train with --skeleton {layout} and export again"
     if joints is None:
         return f"{begin}, which are not among those of {skeleton.name} and cannot be derived from them; {train}"

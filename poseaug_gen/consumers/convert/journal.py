@@ -53,6 +53,9 @@ class Journal:
             lines = path.read_text(encoding="utf-8").split("\n")
             first, *others = lines[:-1]  # what follows the last line's end is a line that a kill cut short, or nothing
             entries = [Entry(**json.loads(line)) for line in others]
+            strange = [e.file for e in entries if Path(e.file).is_absolute() or ".." in Path(e.file).parts]
+            if strange:
+                raise ValueError(f"the file {strange[0]!r} is not in the folder")
             return cls(path, dict(json.loads(first)), {entry.file: entry for entry in entries})
         except OSError as error:
             raise PoseAugError(f"{path}: cannot be read: {error.strerror}; check its permissions") from error

@@ -26,7 +26,7 @@ FILES = {"training": "h36m_train", "validation": "h36m_test", "": "h36m_train"}
 SUBJECT, ACTION = "S0", "aug_1"  # of every row; Human3.6M's subjects are S1 to S11
 BOX_MARGIN, BOX_UNIT = 1.2, 200.0  # pixels, of `scale` in preprocess_h36m.py
 REMEMBERED = 4096  # cameras: an export has a few that come again and again, or about one a row
-_CAMERA_BYTES, _MARGIN = 500, 2**16  # of a camera in the pickle, and of what surrounds the rows
+_CAMERA_BYTES, _MARGIN = 270, 2**16  # of a camera in the pickle, and of what surrounds the rows
 _F8 = np.dtype("<f8")
 _POSITION = {"R": np.eye(3), "T": np.zeros((3, 1))}  # of every camera: its frame is the world
 
@@ -42,7 +42,9 @@ def pieces(task: Task) -> list[Piece]:
             name = f"joint_2d_det_files/{FILES[split]}.npy"
             made.append(Piece(name, len(rows), 12 * len(rows) * joints + _MARGIN, partial(_write_detected, task, rows)))
         first += len(rows)
-    cameras = Piece(f"{FOLDER}/cameras.pkl", task.rows, _CAMERA_BYTES * task.rows, partial(_write_cameras, task))
+    cameras = Piece(
+        f"{FOLDER}/cameras.pkl", task.rows, _CAMERA_BYTES * task.rows + _MARGIN, partial(_write_cameras, task)
+    )
     return [*made, cameras, json_piece("about.json", about(task))]
 
 
@@ -82,10 +84,9 @@ def _write_detected(task: Task, rows: Rows, path: Path, advance: Advance) -> Non
 
     def each() -> Iterator[np.ndarray]:
         for block in rows.blocks(("detected_2d", "confidence", "image_size")):
-            block = task.joints.of(block)
-            yield np.concatenate(
-                [to_pixels(block["detected_2d"], block["image_size"]), block["confidence"][..., None]], -1
-            )
+            made = task.joints.of(block)
+            pixels = to_pixels(made["detected_2d"], made["image_size"])
+            yield np.concatenate([pixels, made["confidence"][..., None]], -1)
             advance(len(block["image_size"]))
 
     with path.open("wb") as file:

@@ -146,7 +146,7 @@ def image_frame(
 
 
 FORMAT = Format(
-    title="MotionBERT's data reader",
+    title="MotionBERT's code",
     pieces=pieces,
     next_step=next_step,
     keeps=("positions_3d", "positions_2d", "detected_2d", "confidence"),

@@ -182,11 +182,15 @@ def test_a_journal_that_was_cut_short_or_damaged(exports, convert, made, tmp_pat
         convert(exports["lenses"], "coco", folder, rows=ROWS, **OPTIONS["coco"])
 
 
-def test_an_entry_of_a_file_that_is_none_of_it_is_dropped(exports, convert, made, tmp_path) -> None:
+def test_a_strangers_journal_has_nothing_removed_elsewhere(exports, convert, made, tmp_path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("mine")
     folder = shutil.copytree(made("coco"), tmp_path / "out")
     with (folder / NAME).open("a") as journal:
         journal.write(json.dumps({"file": "../outside.txt", "bytes": 1, "sha256": "0"}) + "\n")
-    assert convert(exports["lenses"], "coco", folder, rows=ROWS, **OPTIONS["coco"]).made == 0
+    with pytest.raises(PoseAugError, match=r"'\.\./outside\.txt' is not in the folder"):
+        convert(exports["lenses"], "coco", folder, True, rows=ROWS, **OPTIONS["coco"])
+    assert outside.read_text() == "mine"
 
 
 def test_two_at_once_do_not_mix(exports, convert, tmp_path) -> None:
@@ -227,7 +231,7 @@ def test_a_stopped_conversion_leaves_whole_files_and_goes_on(stop, exports, conv
         ("parquet", {"skeleton": "h36m16"}, "parquet has the export's columns as they are"),
         ("coco", {"rows": 0}, "--rows 0: must be at least 1"),
         ("coco", {"rows_per_file": -1}, "--rows-per-file -1: must be at least 1"),
-        ("mmpose", {"skeleton": "h36m16"}, "has the joints of h36m17"),
+        ("mmpose", {"skeleton": "h36m16"}, "takes the joints of h36m17"),
         ("coco", {"split": "test"}, "split='test'"),
     ],
 )

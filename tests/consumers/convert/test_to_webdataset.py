@@ -33,6 +33,16 @@ def test_webdataset_decodes_every_column(files, rows) -> None:
         np.testing.assert_array_equal(found, values, strict=True)
 
 
+def test_blocks_are_numbered_through_files_that_do_not_end_with_one(exports, convert, tmp_path) -> None:
+    """Samples of two files with one key would be taken for one."""
+    convert(exports["lenses"], "webdataset", tmp_path / "out", rows_per_file=1500)
+    keys = []
+    for file in sorted((tmp_path / "out").glob("*.tar")):
+        with tarfile.open(file) as archive:
+            keys += dict.fromkeys(name.split(".")[0] for name in archive.getnames())
+    assert keys == [f"{i:09d}" for i in range(7)]  # 1024 + 476, three times, and 500
+
+
 def test_members_have_neither_time_nor_owner(files, rows) -> None:
     assert [file.name for file in files] == [f"aug-0000{i}-of-00003.tar" for i in range(3)]
     names = []
