@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "Learn an augmentor from 3D poses, into a run folder.",
     "export": "Freeze a run's augmentor and write 2D-3D pairs to HDF5.",
     "merge": "Make one export of the shards that separate jobs made.",
+    "convert": "Write an export as the files that other tools read: VideoPose3D, MMPose, COCO, TFRecord, Parquet, …",
     "verify": "Check every row of an export against its camera and its limits.",
     "evaluate": "Train lifters with and without an export, and test them on poses they never saw.",
     "report": "Show an export or a run on one HTML page.",

@@ -54,7 +54,7 @@ class GroupedCommand(click.Command):
         records: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (*self.groups, REST)}
         for parameter in self.get_params(context):
             record = parameter.get_help_record(context)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 records[headings.get(parameter.name or "", REST)].append(record)
         for heading, lines in records.items():
             if lines:

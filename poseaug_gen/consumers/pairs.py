@@ -1,0 +1,156 @@
+"""The rows of an export in blocks of whole chunks, for whichever process or thread asks.
+
+Random rows are read a hundred times slower than whole chunks in every layout, so consumers read blocks and shuffle in
+memory. Files are opened when first read, once in each process: an HDF5 handle must not cross a fork and cannot cross a
+spawn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from poseaug_gen.consumers.view import Block, View
+from poseaug_gen.errors import BadConfigError
+from poseaug_gen.export.intact import intact
+from poseaug_gen.export.reading import Part, check_form, find, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.schema import CHUNK_ROWS, all_columns
+
+SPLITS = ("training", "validation")  # what 0 and 1 mean in the column ``split``
+
+
+@dataclass(frozen=True)
+class Span:
+    """Consecutive rows of one file.
+
+    Attributes:
+        part: number of the file among the export's.
+        start: first row, within the file.
+        stop: after the last row.
+        rows: how many of them are wanted: all, or those of one split.
+    """
+
+    part: int
+    start: int
+    stop: int
+    rows: int
+
+
+class Pairs:
+    """An export that is whole, and what of it a consumer wants. Can be pickled; holds no rows.
+
+    Attributes:
+        path: of the export.
+        skeleton: whose poses it holds.
+        attributes: of the file, JSON in strings (see docs/format.md).
+        view: what is seen of a row.
+        parts: the files with the rows.
+        spans: the blocks, at most :data:`CHUNK_ROWS` rows each, in the order of the export; those with no wanted row
+            are left out.
+    """
+
+    def __init__(self, path: str | Path, view: View | None = None, split: str | None = None, hashes: bool = False):
+        """
+        Args:
+            path: a plain export, the virtual dataset over shards, or a folder of shards.
+            split: ``training`` or ``validation`` where the export has such a column; None: all rows.
+            hashes: read all files first and compare their SHA-256, so that not a bit was changed since.
+
+        Raises:
+            PoseAugError: the export is not whole: a shard is missing, truncated, damaged or another export's.
+            BadConfigError: it has no such field or split.
+        """
+        found, self.view = find(Path(path)), view or View()
+        intact(found, hashes)
+        self.path, self.parts, self.split = found.path, found.parts, split
+        first = self.parts[0].path
+        with opened(first) as file:
+            self.attributes = read_attributes(file, first)
+            self.skeleton = skeleton_of(self.attributes, first)
+            self.columns = {column.name: column for column in all_columns(self.skeleton) if column.name in file}
+        self.view.check(self.columns, str(self.path))
+        self._wanted = self._split_value(split)
+        self.spans = tuple(span for number, part in enumerate(self.parts) for span in self._spans(number, part))
+        self._files: dict[int, h5py.File] = {}
+        self._pid = os.getpid()
+
+    def __len__(self) -> int:
+        return sum(span.rows for span in self.spans)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_files": {}}
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of one row of a column."""
+        return self.columns[name].shape
+
+    def dtype(self, name: str) -> np.dtype:
+        """Of a column, as NumPy names it."""
+        return np.dtype(self.columns[name].dtype)
+
+    def fact(self, name: str) -> Any:
+        """What is in an attribute that holds JSON, such as ``source``."""
+        return parsed(self.attributes, name, self.path)
+
+    def read(self, span: Span) -> Block:
+        """The wanted rows of a span, as the view sees them.
+
+        Raises:
+            PoseAugError: the file is damaged or was removed meanwhile.
+        """
+        file = self._file(span.part)
+        rows = {name: file[name][span.start : span.stop] for name in self.view.reads}
+        if self._wanted is not None and span.rows < span.stop - span.start:
+            kept = file["split"][span.start : span.stop] == self._wanted
+            rows = {name: values[kept] for name, values in rows.items()}
+        return self.view.of(rows)
+
+    def read_many(self, spans: Sequence[Span]) -> Block:
+        """The rows of several spans, one after the other."""
+        blocks = [self.read(span) for span in spans]
+        return {name: np.concatenate([block[name] for block in blocks]) for name in self.view.fields}
+
+    def close(self) -> None:
+        """Close the files that this process opened; they are opened again where they are needed."""
+        if self._pid == os.getpid():
+            for file in self._files.values():
+                file.close()
+        self._files = {}
+
+    def _file(self, number: int) -> h5py.File:
+        if self._pid != os.getpid():  # we are in a forked child: the parent's handles are not ours to use or to close
+            self._files, self._pid = {}, os.getpid()
+        if number not in self._files:
+            path = self.parts[number].path
+            with opened(path):  # says in a sentence what is wrong with it, and has HDF5 find its filters
+                pass
+            self._files[number] = h5py.File(path, "r")
+        return self._files[number]
+
+    def _split_value(self, split: str | None) -> int | None:
+        if split is None:
+            return None
+        if split not in SPLITS:
+            raise BadConfigError(f"split={split!r}: is one of {', '.join(map(repr, SPLITS))}, or None for all rows")
+        if "split" not in self.columns:
+            raise BadConfigError(f"{self.path}: has no column 'split'; export with --split val=0.02 for one")
+        return SPLITS.index(split)
+
+    def _spans(self, number: int, part: Part) -> list[Span]:
+        """The blocks of one file, whose form is checked on the way."""
+        with opened(part.path) as file:
+            check_form(file, part.path, self.skeleton, part.rows)
+            marks = None if self._wanted is None else file["split"][:] == self._wanted
+        spans = []
+        for start in range(0, part.rows, CHUNK_ROWS):
+            stop = min(start + CHUNK_ROWS, part.rows)
+            rows = stop - start if marks is None else int(marks[start:stop].sum())
+            if rows:
+                spans.append(Span(number, start, stop, rows))
+        return spans
