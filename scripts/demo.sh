@@ -20,6 +20,7 @@ cd "$folder"
 poseaug-gen train ${source:+--source "$source"} --rig "$rig" --preset "$preset" $options
 poseaug-gen export --n "$rows" --out outputs/demo.h5 --overwrite
 poseaug-gen verify outputs/demo.h5
+poseaug-gen report outputs/demo.h5 --html outputs/demo.html
 
 # shellcheck disable=SC2012 # the tool's own names: nothing that `ls` would garble
 newest() { { ls -t "$@" 2>/dev/null || true; } | sed -n 1p; }
@@ -27,5 +28,6 @@ run=$(dirname "$(newest outputs/*/run.json)")
 preview=$(newest "$run"/previews/*.png)
 echo
 echo "Run:     $PWD/$run"
-echo "Pairs:   $PWD/outputs/demo.h5"
+echo "Pairs:   $PWD/outputs/demo.h5, with its card demo.README.md"
+echo "Report:  $PWD/outputs/demo.html (open it in a browser)"
 echo "Preview: ${preview:+$PWD/}${preview:-none was drawn}"

@@ -10,7 +10,6 @@ import poseaug_gen
 
 PACKAGE = Path(poseaug_gen.__file__).parent
 # From the ground up.
-# From the ground up.
 ROOMS = ("sources", "coverage", "models", "training", "export", "evaluation", "consumers", "report", "commands")
 GROUND, ROOF = -1, len(ROOMS)  # the modules of no room, and the command line over all of them
 
