@@ -43,7 +43,7 @@ def _write(task: Task, start: int, stop: int, path: Path, advance: Advance) -> N
     fields = [_field(arrow, column) for column in columns.values()]
     metadata = {name: str(value) for name, value in task.attributes().items()}
     schema = arrow.schema(fields, metadata=metadata)
-    # Hardly a number comes again, so dictionaries are in vain; compression saves a tenth and costs no time to read.
+    # Hardly a number comes again, so dictionaries are in vain; compression saves a sixth and costs no time to read.
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=False, write_statistics=False) as file:
         for block in task.all_rows.blocks(tuple(columns), GROUP_ROWS, start, stop):
             file.write_table(_table(arrow, schema, block), row_group_size=GROUP_ROWS)
