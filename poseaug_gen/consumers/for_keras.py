@@ -34,7 +34,11 @@ class KerasBatches(keras.utils.PyDataset):
         self._epoch += 1
 
     def set_epoch(self, epoch: int) -> None:
-        """Have what is asked for from now on be an epoch's."""
+        """Have what is asked for from now on be an epoch's. ``fit`` ends one before its first: it begins with the next.
+
+        Raises:
+            BadConfigError: the number is no whole one or negative.
+        """
         self._epoch, _ = self._batches.order.place(epoch, 0)
 
 

@@ -136,14 +136,14 @@ class Order:
         Raises:
             BadConfigError: it is none, or of batches in another order.
         """
-        if not isinstance(state, Mapping) or not {"epoch", "batch", "order"} <= set(state):
-            raise BadConfigError(
-                "the state has no 'epoch', 'batch' and 'order'; take what a loader's state_dict() gave"
-            )
+        if not {"epoch", "batch", "order"} <= set(state):
+            raise BadConfigError("a loader's state has 'epoch', 'batch' and 'order'; take what state_dict() gave")
         for name, ours in self._facts().items():
-            theirs = dict(state["order"]).get(name)
+            theirs = state["order"].get(name)
             if theirs != ours:
                 raise BadConfigError(f"the state is of a loader with {name}={theirs!r}; this one has {name}={ours!r}")
+        for name in ("epoch", "batch"):
+            check_count(name, state[name], 0)
         return self.place(state["epoch"], state["batch"])
 
     def _facts(self) -> dict[str, int]:
