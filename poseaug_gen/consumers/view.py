@@ -51,8 +51,8 @@ class View:
         seen = {name: block[name] for name in self.fields}
         if self.root_relative and _POSE in seen:
             pose = seen[_POSE]
-            # A subtraction that broadcasts runs over three numbers at a time, and takes twice as long.
-            seen[_POSE] = pose - np.repeat(pose[:, :1], pose.shape[1], axis=1)
+            root = np.repeat(pose[:, :1], pose.shape[1], axis=1)  # to broadcast it would take twice as long
+            seen[_POSE] = np.subtract(pose, root, out=root)
         if self.pixels:
             for name in _IN_PIXELS:
                 if name in seen:
