@@ -4,9 +4,9 @@
     python benchmarks/loaders.py aug.h5 --rounds 3 numpy torch tensorflow        these loaders alone
 
 The rows are the default fields of the default skeleton: ``positions_2d`` and ``positions_3d`` about the root, 320 bytes
-in all, in shuffled batches. Every figure is measured in a process of its own after a first epoch, so that the export is in the
-page cache; what is compared is measured in turn, and the median of the rounds is printed. These machines are noisy:
-read the ratios, each of which is the median over the rounds.
+in all, in shuffled batches. Every figure is measured in a process of its own after a first epoch, so that the export is
+in the page cache; what is compared is measured in turn, and the median of the rounds is printed. These machines are
+noisy: read the ratios, each of which is the median over the rounds.
 """
 
 from __future__ import annotations
