@@ -1,25 +1,23 @@
 """The rows of an export in blocks of whole chunks, for whichever process or thread asks.
 
 Random rows are read a hundred times slower than whole chunks in every layout, so consumers read blocks and shuffle in
-memory. Files are opened when first read, once in each process: an HDF5 handle must not cross a fork and cannot cross a
-spawn.
+memory.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
+from poseaug_gen.consumers.files import Files
 from poseaug_gen.consumers.view import Block, View
-from poseaug_gen.errors import BadConfigError
+from poseaug_gen.errors import BadConfigError, PoseAugError
 from poseaug_gen.export.intact import intact
-from poseaug_gen.export.reading import Part, check_form, find, opened, parsed, read_attributes, skeleton_of
+from poseaug_gen.export.reading import REMAKE, Part, check_form, find, opened, parsed, read_attributes, skeleton_of
 from poseaug_gen.export.schema import CHUNK_ROWS, all_columns
 
 SPLITS = ("training", "validation")  # what 0 and 1 mean in the column ``split``
@@ -77,14 +75,10 @@ class Pairs:
         self.view.check(self.columns, str(self.path))
         self._wanted = self._split_value(split)
         self.spans = tuple(span for number, part in enumerate(self.parts) for span in self._spans(number, part))
-        self._files: dict[int, h5py.File] = {}
-        self._pid = os.getpid()
+        self._files = Files([part.path for part in self.parts])
 
     def __len__(self) -> int:
         return sum(span.rows for span in self.spans)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_files": {}}
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of one row of a column."""
@@ -104,34 +98,44 @@ class Pairs:
         Raises:
             PoseAugError: the file is damaged or was removed meanwhile.
         """
-        file = self._file(span.part)
-        rows = {name: file[name][span.start : span.stop] for name in self.view.reads}
-        if self._wanted is not None and span.rows < span.stop - span.start:
-            kept = file["split"][span.start : span.stop] == self._wanted
-            rows = {name: values[kept] for name, values in rows.items()}
-        return self.view.of(rows)
+        columns = self.room_for(span.rows)
+        self.fill(columns, 0, span, 0, span.rows)
+        return self.view.of(columns)
 
     def read_many(self, spans: Sequence[Span]) -> Block:
         """The rows of several spans, one after the other."""
         blocks = [self.read(span) for span in spans]
         return {name: np.concatenate([block[name] for block in blocks]) for name in self.view.fields}
 
+    def room_for(self, rows: int) -> Block:
+        """Memory for so many rows as they lie in the file, for :meth:`fill`: the view is still to come."""
+        return {name: np.empty((rows, *self.shape(name)), self.dtype(name)) for name in self.view.reads}
+
+    def fill(self, columns: Block, at: int, span: Span, start: int, stop: int) -> int:
+        """Put the wanted rows ``start`` to ``stop`` of a span into columns, from row ``at`` on.
+
+        Returns:
+            the row after them.
+
+        Raises:
+            PoseAugError: the file is damaged or was removed meanwhile.
+        """
+        path, end = self.parts[span.part].path, at + stop - start
+        try:
+            first, last, kept = span.start + start, span.start + stop, slice(None)
+            if span.rows < span.stop - span.start:  # some rows are not wanted
+                split = self._files.dataset(span.part, "split")[span.start : span.stop]
+                marks = span.start + np.flatnonzero(split == self._wanted)[start:stop]
+                first, last, kept = marks[0], marks[-1] + 1, marks - marks[0]
+            for name, values in columns.items():
+                values[at:end] = self._files.dataset(span.part, name)[first:last][kept]
+        except (OSError, RuntimeError, LookupError, ValueError) as error:
+            raise PoseAugError(f"{path}: damaged, or changed since it was opened ({error}); {REMAKE}") from error
+        return end
+
     def close(self) -> None:
         """Close the files that this process opened; they are opened again where they are needed."""
-        if self._pid == os.getpid():
-            for file in self._files.values():
-                file.close()
-        self._files = {}
-
-    def _file(self, number: int) -> h5py.File:
-        if self._pid != os.getpid():  # we are in a forked child: the parent's handles are not ours to use or to close
-            self._files, self._pid = {}, os.getpid()
-        if number not in self._files:
-            path = self.parts[number].path
-            with opened(path):  # says in a sentence what is wrong with it, and has HDF5 find its filters
-                pass
-            self._files[number] = h5py.File(path, "r")
-        return self._files[number]
+        self._files.close()
 
     def _split_value(self, split: str | None) -> int | None:
         if split is None:

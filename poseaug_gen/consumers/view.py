@@ -51,7 +51,8 @@ class View:
         seen = {name: block[name] for name in self.fields}
         if self.root_relative and _POSE in seen:
             pose = seen[_POSE]
-            seen[_POSE] = pose - pose[:, :1]
+            root = np.repeat(pose[:, :1], pose.shape[1], axis=1)  # to broadcast it would take twice as long
+            seen[_POSE] = np.subtract(pose, root, out=root)
         if self.pixels:
             for name in _IN_PIXELS:
                 if name in seen:
