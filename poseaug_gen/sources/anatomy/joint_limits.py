@@ -50,8 +50,8 @@ def missing_joints(skeleton: Skeleton) -> tuple[str, ...]:
     limbs = _limbs()
     if set(limbs.joints) <= set(skeleton.joints):
         return ()
-    found = partial_matrix(skeleton.joints, limbs, joint_names()).any(1)
-    return tuple(joint for joint, there in zip(limbs.joints, found, strict=True) if not there)
+    weights = partial_matrix(skeleton.joints, limbs, joint_names())
+    return tuple(joint for joint, row in zip(limbs.joints, weights, strict=True) if not row.any())
 
 
 def beyond_limits(

@@ -8,12 +8,12 @@ from hypothesis import given
 from scipy.spatial.transform import Rotation
 from strategies import light, random_poses, seeds
 
-from poseaug_gen.sources.anatomy.joint_limits import BENT, beyond_limits, missing_joints, readings
 from poseaug_gen.poses import Labels, PoseSet
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 from poseaug_gen.sources import read_sources
 from poseaug_gen.sources.anatomy import kinematics
 from poseaug_gen.sources.anatomy.frames import facing
+from poseaug_gen.sources.anatomy.joint_limits import BENT, beyond_limits, missing_joints, readings
 from poseaug_gen.sources.anatomy.limits import draw_limits, farthest_limits
 from poseaug_gen.sources.anatomy.posture import SLACK
 from poseaug_gen.sources.anatomy.proportions import draw_bodies
