@@ -74,6 +74,8 @@ def test_the_rows_of_an_export_pass_verify_and_the_figure_of_realism(make_export
         assert report.redrawn == made.redrawn
         assert made.redrawn["candidates"] == 3000 + sum(n for cause, n in made.redrawn.items() if cause in REASONS)
         assert (made.redrawn["joint_limits"] > 0) == asked
+        card = Path(made.path).with_suffix(".README.md").read_text(encoding="utf-8")
+        assert ("the ranges of hips, knees, shoulders and elbows of every row were checked" in card) == asked
         told = CliRunner().invoke(main, ["info", str(made.path), "--json"], catch_exceptions=False)
         found[asked] = json.loads(told.stdout)["realism"]["beyond_limits"]["value"]
     assert found[False] > 5
