@@ -257,6 +257,7 @@ class ExportSettings:
     cameras: str = "source"  # of the projection: as trained and drawn, "rig:RIG", or "fov:LO:HI" (degrees)
     frame: Range | None = None  # where a joint may be on either axis: -1 and 1 are the frame's edges
     depth: Range | None = None  # metres, of every joint
+    within_limits: bool = False  # rows with a hip, knee, shoulder or elbow that is bent as none is are redrawn
     mirror: bool | None = None  # half of the postures are mirrored, or none
     balance: str = "none"  # none | view: even coverage of camera elevation and azimuth
     scores: bool = False  # the discriminators' scores of each pair

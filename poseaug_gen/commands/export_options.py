@@ -23,6 +23,7 @@ GROUPS = {
         "cameras",
         "frame",
         "depth",
+        "within_limits",
         "min_score",
         "difficulty",
         "candidates",
@@ -88,6 +89,7 @@ _OPTIONS = (
     ),
     click.option("--frame", type=RangeType(), metavar="LO:HI", help="Where joints may be; the frame is -1 to 1."),
     click.option("--depth", type=RangeType(), metavar="LO:HI", help="Depth that joints may have, metres."),
+    click.option("--within-limits", is_flag=True, help="Draw pairs again that have a limb bent as no joint allows."),
     click.option("--min-score", type=float, metavar="X", help="Draw pairs of a lower 3D score again; 1 looks real."),
     click.option(
         "--difficulty",

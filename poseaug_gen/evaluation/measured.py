@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from poseaug_gen.bones import bones_of, directions_of
-from poseaug_gen.evaluation.joint_limits import beyond_limits
 from poseaug_gen.evaluation.manifold import (
     agreement,
     average_pairwise_distance_mm,
@@ -22,6 +21,7 @@ from poseaug_gen.evaluation.manifold import (
 from poseaug_gen.evaluation.viewpoint import MOST_BITS, entropy_bits, viewpoint_bins
 from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.anatomy.joint_limits import beyond_limits
 from poseaug_gen.sources.body_frame import camera_direction, in_body_frame
 from poseaug_gen.sources.facts import SAMPLE_ROWS
 
@@ -133,7 +133,7 @@ def _symmetry(poses: PoseSet) -> dict[str, Told]:
 
 
 def _limits(poses: PoseSet) -> Told:
-    outside = beyond_limits(poses)
+    outside = beyond_limits(poses.positions, poses.skeleton)
     if outside is None:
         return Told(why=NO_LIMBS)
     details = {name: 100 * float(rows.mean()) for name, rows in outside.items()}

@@ -16,11 +16,11 @@ from importlib import resources
 
 import torch
 
-from poseaug_gen.evaluation.joint_limits import BENT
 from poseaug_gen.evaluation.manifold import DENSITY_NEIGHBOURS, PARTNERS, PRECISION_NEIGHBOURS
 from poseaug_gen.evaluation.measured import UNEQUAL, Drawn, Told, of_one, of_two
 from poseaug_gen.evaluation.viewpoint import BANDS, MOST_BITS, SECTORS
 from poseaug_gen.poses import PoseSet
+from poseaug_gen.sources.anatomy.joint_limits import BENT
 from poseaug_gen.sources.anatomy.limits import FARTHEST
 from poseaug_gen.sources.anatomy.posture import SLACK
 

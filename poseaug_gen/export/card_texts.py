@@ -119,8 +119,9 @@ def kinds(share: float, settings: ExportSettings) -> str:
     )
     learned = "the frozen augmentor, which turned and lengthened bones and moved the body (`snapshot` is its epoch)"
     drawn = "other bone lengths and a camera that was drawn (`snapshot` is 0)"
-    filters = (settings.frame, settings.depth, settings.min_score, settings.difficulty_range)
-    changed = " The filters that were asked for change these shares." if any(f is not None for f in filters) else ""
+    filters = (settings.frame, settings.depth, settings.within_limits or None, settings.min_score)
+    filtered = any(f is not None for f in (*filters, settings.difficulty_range))
+    changed = " The filters that were asked for change these shares." if filtered else ""
     if share == 1:
         return f"{posture} All were given to {learned}."
     if share == 0:
@@ -133,6 +134,9 @@ def limits(settings: ExportSettings, columns: Sequence[str]) -> str:
     seen = "`positions_2d` is the exact projection: no detector's errors are in it."
     if "detected_2d" in columns:
         seen += " `detected_2d` imitates them, but never takes left for right or another person's joint."
+    checked = "Depth, frame, bone lengths, projection and the ranges of hips, knees, shoulders and elbows"
+    if not settings.within_limits:
+        checked = "Depth, frame, bone lengths and projection"
     return f"""\
 ## Limits and biases
 
@@ -141,7 +145,7 @@ def limits(settings: ExportSettings, columns: Sequence[str]) -> str:
 - **No identities.** Rows hold no names. Bone lengths are those of the source's people, changed by up to a fifth;
   `source_index` counts rows of the run's own `poses.h5`, which is not part of this.
 - **No motion.** Rows are single frames in random order; neighbours have nothing to do with each other.
-- **Plausible, not proven.** Depth, frame, bone lengths and projection of every row were checked. Whether limbs pass
+- **Plausible, not proven.** {checked} of every row were checked. Whether limbs pass
   through each other, feet stand on a floor or a body could keep its balance was not.
 - **Nobody is hidden.** One person, wholly within the frame, nothing in front of anybody.
 - **Clean.** {seen}

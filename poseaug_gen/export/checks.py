@@ -21,6 +21,8 @@ from poseaug_gen.config import ExportSettings, VisibilitySettings
 from poseaug_gen.export.schema import recorded_settings
 from poseaug_gen.models.augmentor import LENGTH_LIMIT
 from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.anatomy.joint_limits import beyond_limits
+from poseaug_gen.sources.anatomy.posture import SLACK
 from poseaug_gen.validity import Limits, faults
 
 REPROJECTION = 1e-5  # half image widths: five thousandths of a pixel at a width of 1,000
@@ -66,7 +68,7 @@ def first_flaw(rows: Mapping[str, np.ndarray], rules: Rules) -> tuple[int, str] 
     """The first row of a block that fails a check, and why; None where all rows pass."""
     found: tuple[int, str] | None = None
     columns = {name: torch.from_numpy(values) for name, values in rows.items()}
-    for check in (not_finite, empty, labels, cameras, detections, geometry, bones, changes, wishes):
+    for check in (not_finite, empty, labels, cameras, detections, geometry, bones, changes, limbs, wishes):
         for bad, reason in check(columns, rules):
             if bad.any():
                 row = int(bad.nonzero()[0, 0])
@@ -203,6 +205,29 @@ def changes(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
             ~(difficulty >= 0),
             lambda row: f"difficulty is {difficulty[row]:.4g}, and a ratio of errors is not negative",
         )
+
+
+def limbs(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:
+    """No joint is beyond its limits, where rows within them were asked for."""
+    if not rules.settings.within_limits:
+        return
+    pose = columns["positions_3d"].numpy()
+    with np.errstate(all="ignore"):  # of what is not finite, which was told already
+        found = beyond_limits(pose, rules.skeleton, float(SLACK) + ROUNDING)
+    asked = "rows within the joint limits were asked for"
+    if found is None:
+        yield (
+            torch.ones(len(pose), dtype=torch.bool),
+            lambda row: f"{asked}, and the skeleton has not the joints for it",
+        )
+        return
+    names, outside = list(found), np.stack(list(found.values()))
+
+    def reason(row: int) -> str:
+        beyond = [name.replace("_", " ") for name, rows in zip(names, outside, strict=True) if rows[row]]
+        return f"{' and '.join(beyond)} of a limb is beyond what joints allow, and {asked}"
+
+    yield torch.from_numpy(outside.any(0)), reason
 
 
 def wishes(columns: Mapping[str, Tensor], rules: Rules) -> Iterator[Check]:

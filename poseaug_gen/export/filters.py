@@ -1,9 +1,10 @@
-"""Which candidates become rows: what no camera could have taken, looks wrong, is too easy or too hard goes."""
+"""Which candidates become rows: what no camera could have taken, bends or looks wrong, is too easy or hard goes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -13,16 +14,20 @@ from poseaug_gen.bones import root_relative
 from poseaug_gen.camera import project
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.coverage.postures import Drawn, PosturePool
+from poseaug_gen.errors import PoseAugError
 from poseaug_gen.export.candidates import Candidates, Made
 from poseaug_gen.export.frozen import stepped
 from poseaug_gen.models.discriminators import Discriminator2D, Discriminator3D
 from poseaug_gen.models.precision import use_bfloat16
+from poseaug_gen.skeleton import Skeleton
+from poseaug_gen.sources.anatomy.joint_limits import beyond_limits, missing_joints
 from poseaug_gen.training.losses import EPSILON
 from poseaug_gen.training.run_folder import RunFolder
 from poseaug_gen.validity import CAUSES
 
-REASONS = (*CAUSES, "score", "difficulty", "not_chosen")  # a row is counted under the first that applies
-_SCORE, _DIFFICULTY, _NOT_CHOSEN = (REASONS.index(reason) for reason in ("score", "difficulty", "not_chosen"))
+# A row is counted under the first that applies.
+REASONS = (*CAUSES, "joint_limits", "score", "difficulty", "not_chosen")
+_JOINT_LIMITS, _SCORE, _DIFFICULTY, _NOT_CHOSEN = range(len(CAUSES), len(REASONS))
 KEPT = -1
 PASS_ROWS = 2048  # that networks see at once: a layer's values then stay in a core's cache
 
@@ -30,13 +35,18 @@ Measured = dict[str, Float[Tensor, " rows"]]  # columns of scores and difficulty
 
 
 class Filters:
-    """What an export's settings ask of a row, and what is measured of it on the way."""
+    """What an export's settings ask of a row, and what is measured of it on the way.
+
+    Raises:
+        PoseAugError: limbs are to be within their limits, and the skeleton has none; or the run lacks a network.
+    """
 
     def __init__(self, run: RunFolder, settings: ExportSettings, postures: PosturePool) -> None:
         self.candidates = settings.candidates
         self.min_score, self.range = settings.min_score, settings.difficulty_range
         wants_scores = settings.scores or self.min_score is not None
         wants_difficulty = settings.difficulty or self.range is not None
+        self.limbs = JointLimits(postures.skeleton) if settings.within_limits else None
         in_bfloat16 = settings.precision == "bf16"
         device = postures.pose.device
         self.critics = Critics(*run.discriminators(), device, in_bfloat16) if wants_scores else None
@@ -45,9 +55,14 @@ class Filters:
     def judge(self, candidates: Candidates, posture: Drawn) -> tuple[Int[Tensor, " rows"], Measured]:
         """Why each candidate is dropped, a number of :data:`REASONS`, or :data:`KEPT`; and what was measured.
 
-        Only what a camera could have taken is measured; the others' values are NaN.
+        Only what a camera could have taken, and is within the joint limits where those were asked for, is measured;
+        the others' values are NaN.
         """
         reason = first_fault(candidates.fault)
+        if self.limbs is not None:
+            visible = (reason == KEPT).nonzero()[:, 0]
+            pose = candidates.made.pose.index_select(0, candidates.place.index_select(0, visible))
+            reason[visible[self.limbs.beyond(pose)]] = _JOINT_LIMITS
         measured: Measured = {}
         if self.critics is None and self.difficulty is None:
             return reason, measured
@@ -82,6 +97,29 @@ def first_fault(fault: Bool[Tensor, "rows causes"]) -> Int[Tensor, " rows"]:
     for number in reversed(range(fault.shape[1])):
         reason[fault[:, number]] = number
     return reason
+
+
+class JointLimits:
+    """Whether a pose has a hip, knee, shoulder or elbow that is bent as none is.
+
+    Raises:
+        PoseAugError: the skeleton has not the joints to tell it by.
+    """
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        missing = missing_joints(skeleton)
+        if missing:
+            raise PoseAugError(
+                f"--within-limits: skeleton {skeleton.name!r} has no {', '.join(missing)}, nor joints to make them of, "
+                f"so nothing tells how its limbs are bent; leave the option out"
+            )
+        self.skeleton = skeleton
+
+    def beyond(self, pose: Float[Tensor, "rows joints 3"]) -> Bool[Tensor, " rows"]:
+        """Told on the CPU whatever the device, as ``verify`` tells it of the file's rows."""
+        outside = beyond_limits(pose.cpu().numpy(), self.skeleton)
+        assert outside is not None
+        return torch.from_numpy(np.any(list(outside.values()), axis=0)).to(pose.device)
 
 
 class Critics:

@@ -43,6 +43,7 @@ MENDS = {
     "not_finite": "the augmentor's weights or its source poses are broken, so train again",
     "depth": "train longer, or train with a wider visibility.nearest and visibility.farthest, or with nearer views",
     "out_of_frame": "train longer, or train with a wider visibility.frame, or with a smaller views.fills_most",
+    "joint_limits": "leave out --within-limits, or train again with a smaller augmentor.output_scale",
     "score": "ask for a lower --min-score",
     "difficulty": "ask for a wider --difficulty",
     "not_chosen": "ask for fewer --candidates",

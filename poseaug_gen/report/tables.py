@@ -19,6 +19,7 @@ CAUSES = {
     "not_finite": "A coordinate is not finite.",
     "depth": "A joint is nearer or farther than was asked (visibility.nearest and visibility.farthest, or --depth).",
     "out_of_frame": "A joint is outside the frame, or the part of it that was asked for (--frame).",
+    "joint_limits": "A hip, knee, shoulder or elbow is bent as no joint allows (--within-limits).",
     "score": "The 3D score is under --min-score.",
     "difficulty": "The difficulty is outside --difficulty.",
     "not_chosen": "Of the candidates for one posture another came nearer the wished difficulty (--candidates).",

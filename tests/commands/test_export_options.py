@@ -74,6 +74,7 @@ def typed(*words: str) -> Result:
         ("--cameras fov:40:90", {"cameras": "fov:40:90"}),
         ("--frame -0.5:0.5", {"frame": (-0.5, 0.5)}),
         ("--depth 2:6.5", {"depth": (2.0, 6.5)}),
+        ("--within-limits", {"within_limits": True}),
         ("--min-score 0.4 --scores", {"min_score": 0.4, "scores": True}),
         ("--difficulty", {"difficulty": True}),
         ("--difficulty --scores", {"difficulty": True, "scores": True}),

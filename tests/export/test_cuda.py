@@ -47,6 +47,12 @@ def test_every_column_is_distributed_as_on_a_cpu(make_export: Callable, precisio
         assert (np.abs(on_gpu.mean(0) - on_cpu.mean(0)) <= 5 * error + 1e-12).all(), name
 
 
+def test_rows_within_the_joint_limits_are_so_by_the_cpu_too(make_export: Callable) -> None:
+    made = make_export(n=ROWS, device="cuda", within_limits=True)
+    assert made.redrawn["joint_limits"] > 0
+    assert verify(find(made.path)).rows == ROWS
+
+
 def test_the_frozen_augmentor_answers_as_on_a_cpu(fake_run: RunFolder) -> None:
     poses, augmentor = fake_run.poses, fake_run.augmentor()
     bones = bones_of(torch.from_numpy(poses.positions), augmentor.skeleton)

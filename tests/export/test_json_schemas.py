@@ -97,6 +97,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"mirror": False, "snapshots": "7", "precision": "fp32", "device": "cpu"},
     {"snapshots": "all", "compression": "gzip"},
     {"cameras": "fov:40:75"},
+    {"within_limits": True},
     {"cameras": "rig:ring"},
     {"cameras": "rig:studio"},
 ]

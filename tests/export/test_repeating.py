@@ -44,6 +44,7 @@ chosen = st.fixed_dictionaries(
         ),
         "frame": ranges(-1, 1),
         "depth": ranges(1e-3, 1e6),
+        "within_limits": st.booleans(),
         "mirror": st.booleans() | st.none(),
         "balance": st.sampled_from(["none", "view"]),
         "scores": st.booleans(),

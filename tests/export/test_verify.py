@@ -22,6 +22,8 @@ from poseaug_gen.export.dataset import Summary, export
 from poseaug_gen.export.intact import column_digests
 from poseaug_gen.export.shard import attributes_digest
 from poseaug_gen.export.verify import verify
+from poseaug_gen.skeleton import load_skeleton
+from poseaug_gen.sources.anatomy.joint_limits import beyond_limits
 from poseaug_gen.sources.canonical import write_poses
 from poseaug_gen.storage import sha256
 from poseaug_gen.training.run_folder import RunFolder
@@ -324,6 +326,17 @@ def test_a_row_that_does_not_grant_a_wish_is_found(
     moved(wished, name, end, by)
     with pytest.raises(PoseAugError, match=rf"aug\.h5: row {row}: .*{reason}"):
         verify(wished)
+
+
+def test_a_row_beyond_the_joint_limits_is_found_where_rows_within_them_were_asked_for(drawn: Path) -> None:
+    with h5py.File(drawn) as file:
+        found = beyond_limits(file["positions_3d"][:], load_skeleton())
+    assert found is not None
+    row = int(np.any(list(found.values()), axis=0).argmax())
+    first = next(name for name, rows in found.items() if rows[row]).replace("_", " ")
+    as_if_asked(drawn, {}, within_limits=True)
+    with pytest.raises(PoseAugError, match=rf"aug\.h5: row {row}: {first}.* is beyond what joints allow, and rows"):
+        verify(drawn)
 
 
 @pytest.mark.parametrize(

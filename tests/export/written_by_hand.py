@@ -52,10 +52,10 @@ EXPORT = {
     "noise": "none",
     "noise_scale": 1.0,
     "split": 0.0,
-    **dict.fromkeys(("scores", "difficulty"), False),
+    **dict.fromkeys(("scores", "difficulty", "within_limits"), False),
     **dict.fromkeys(("frame", "depth", "mirror", "min_score", "difficulty_range")),
 }
-CAUSES = ("not_finite", "depth", "out_of_frame", "score", "difficulty", "not_chosen")
+CAUSES = ("not_finite", "depth", "out_of_frame", "joint_limits", "score", "difficulty", "not_chosen")
 
 
 def write_by_hand(path: Path, rows: int, project: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:

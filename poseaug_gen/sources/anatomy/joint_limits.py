@@ -17,15 +17,13 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float
 
-from poseaug_gen.errors import PoseAugError
-from poseaug_gen.poses import PoseSet
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.sources.anatomy.frames import Frame, Scalars, Vectors, unit
 from poseaug_gen.sources.anatomy.kinematics import SIDES
 from poseaug_gen.sources.anatomy.limits import clamp, farthest_limits
 from poseaug_gen.sources.anatomy.posture import SLACK
 from poseaug_gen.sources.body_frame import framed
-from poseaug_gen.sources.joints import joint_names, to_skeleton
+from poseaug_gen.sources.joints import joint_names, partial_matrix, to_skeleton
 
 # A limb that is bent by less does not show how it is turned about itself: a joint that is put 2 cm off turns a shank or
 # forearm of 0.25 to 0.4 m that is bent by this by 8 to 13 degrees.
@@ -46,17 +44,30 @@ def _limbs() -> Skeleton:
     return Skeleton.from_dict({"name": "limbs", "joints": tree})
 
 
-def beyond_limits(poses: PoseSet) -> dict[str, Bool[np.ndarray, " rows"]] | None:
-    """Degree of freedom -> which poses have it outside its range, on either side.
+@lru_cache
+def missing_joints(skeleton: Skeleton) -> tuple[str, ...]:
+    """The joints that are judged, or by which they are, and that a skeleton neither has nor has the makings of."""
+    limbs = _limbs()
+    if set(limbs.joints) <= set(skeleton.joints):
+        return ()
+    weights = partial_matrix(skeleton.joints, limbs, joint_names())
+    return tuple(joint for joint, row in zip(limbs.joints, weights, strict=True) if not row.any())
 
-    Outside is beyond what anybody is drawn with, :func:`~poseaug_gen.sources.anatomy.limits.farthest_limits`, and the
-    :data:`~poseaug_gen.sources.anatomy.posture.SLACK` to which goniometers agree. None: the skeleton lacks hips, knees,
-    shoulders or elbows, or what lies at either end of them.
+
+def beyond_limits(
+    positions: Float[np.ndarray, "rows joints 3"], skeleton: Skeleton, slack: float = float(SLACK)
+) -> dict[str, Bool[np.ndarray, " rows"]] | None:
+    """Degree of freedom -> which poses (metres, any frame) have it outside its range, on either side.
+
+    Outside is beyond what anybody is drawn with, :func:`~poseaug_gen.sources.anatomy.limits.farthest_limits`, and
+    ``slack`` radians more: as a rule those to which goniometers agree. What is said of a pose depends on no other.
+    None: the skeleton lacks hips, knees, shoulders or elbows, or what lies at either end of them
+    (:func:`missing_joints`).
     """
-    try:
-        placed = to_skeleton(poses.positions, poses.skeleton.joints, _limbs(), joint_names(), "poses")
-    except PoseAugError:
+    if missing_joints(skeleton):
         return None
+    near = positions - positions[:, :1]  # seen from afar, joints that are made of others would be rounded by more
+    placed = to_skeleton(near, skeleton.joints, _limbs(), joint_names(), "poses")
     joints = dict(zip(_limbs().joints, np.moveaxis(placed.astype(np.float64), 1, 0), strict=True))
     pelvis = framed(joints["spine"] - joints["hip"], joints["l_hip"] - joints["r_hip"])
     thorax = framed(joints["thorax"] - joints["spine"], joints["l_shoulder"] - joints["r_shoulder"])
@@ -65,8 +76,9 @@ def beyond_limits(poses: PoseSet) -> dict[str, Bool[np.ndarray, " rows"]] | None
         for (first, second, end), holds in zip(JOINTS, (pelvis, thorax), strict=True):
             limb = [joints[f"{side}_{joint}"] for joint in (first, second, end)]
             names = (*(f"{first}_{motion}" for motion in MOTIONS), f"{second}_flexion")
-            for name, outside in zip(names, _outside(side, names, readings(limb, holds, sign, first)).T, strict=True):
-                found[name] = found.get(name, False) | outside
+            outside = _outside(side, names, readings(limb, holds, sign, first), slack)
+            for name, rows in zip(names, outside.T, strict=True):
+                found[name] = found.get(name, False) | rows
     return found
 
 
@@ -99,15 +111,20 @@ def _turned(angle: Scalars) -> Scalars:
     return angle - np.copysign(np.pi, angle)
 
 
-def _outside(side: str, names: tuple[str, ...], every: Iterator[Reading]) -> Bool[np.ndarray, "rows 4"]:
+def _outside(side: str, names: tuple[str, ...], every: Iterator[Reading], slack: float) -> Bool[np.ndarray, "rows 4"]:
     """Which angles of each limb's best reading are outside; none where the limb is inside."""
-    excess: Float[np.ndarray, "readings rows 4"] = np.stack([_excess(side, names, reading) for reading in every])
-    best = excess.sum(-1).argmin(0)
-    return np.take_along_axis(excess, best[None, :, None], 0)[0] > 0
+    best = _excess(side, names, next(every), slack)
+    for reading in every:
+        rows = np.flatnonzero(best.any(1))  # few: most limbs are inside by their first reading
+        flexion, abduction, rotation, bent = reading
+        excess = _excess(side, names, (flexion[rows], abduction[rows], rotation[rows], bent[rows]), slack)
+        better = excess.sum(-1) < best[rows].sum(-1)
+        best[rows[better]] = excess[better]
+    return best > 0
 
 
-def _excess(side: str, names: tuple[str, ...], reading: Reading) -> Float[np.ndarray, "rows 4"]:
-    """How far each angle is outside its range, give or take :data:`~poseaug_gen.sources.anatomy.posture.SLACK`."""
+def _excess(side: str, names: tuple[str, ...], reading: Reading, slack: float) -> Float[np.ndarray, "rows 4"]:
+    """How far each angle is outside its range, give or take ``slack``."""
     flexion, abduction, rotation, bent = reading
     shown = np.where(np.abs(bent) > BENT, rotation, 0)
     angles = dict(zip((f"{side}_{name}" for name in names), (flexion, abduction, shown, bent), strict=True))
@@ -116,4 +133,4 @@ def _excess(side: str, names: tuple[str, ...], reading: Reading) -> Float[np.nda
     first, second, *_ = angles
     below = angles | {second: np.minimum(abduction, np.pi - abduction)}
     held[first] = np.where(flexion < 0, np.maximum(held[first], clamp(below, farthest_limits())[first]), held[first])
-    return np.stack([np.maximum(np.abs(held[name] - angle) - SLACK, 0) for name, angle in angles.items()], -1)
+    return np.stack([np.maximum(np.abs(held[name] - angle) - slack, 0) for name, angle in angles.items()], -1)

@@ -8,12 +8,12 @@ from hypothesis import given
 from scipy.spatial.transform import Rotation
 from strategies import light, random_poses, seeds
 
-from poseaug_gen.evaluation.joint_limits import BENT, beyond_limits, readings
 from poseaug_gen.poses import Labels, PoseSet
 from poseaug_gen.skeleton import Skeleton, load_skeleton
 from poseaug_gen.sources import read_sources
 from poseaug_gen.sources.anatomy import kinematics
 from poseaug_gen.sources.anatomy.frames import facing
+from poseaug_gen.sources.anatomy.joint_limits import BENT, beyond_limits, missing_joints, readings
 from poseaug_gen.sources.anatomy.limits import draw_limits, farthest_limits
 from poseaug_gen.sources.anatomy.posture import SLACK
 from poseaug_gen.sources.anatomy.proportions import draw_bodies
@@ -57,9 +57,15 @@ def body(rows: int = 1, **degrees: float | np.ndarray) -> PoseSet:
     return seen(np.stack([joints[joint] for joint in JOINTS], 1) @ CAMERA.T + [0, 0, 5])
 
 
+def beyond(poses: PoseSet) -> dict[str, np.ndarray]:
+    found = beyond_limits(poses.positions, poses.skeleton)
+    assert found is not None
+    return found
+
+
 def outside(poses: PoseSet) -> set[str]:
     """What is outside in any of the poses."""
-    return {name for name, rows in beyond_limits(poses).items() if rows.any()}
+    return {name for name, rows in beyond(poses).items() if rows.any()}
 
 
 @pytest.mark.parametrize("side", ["l", "r"])
@@ -111,9 +117,9 @@ def test_each_range_ends_where_the_table_says(side, dof, end, others):
     if dof == "knee_flexion" and end == "low":  # bent by less, it does not show which way
         furthest = -np.degrees(BENT)
     angles = {f"{side}_{name}": value for name, value in others.items()}
-    beyond = {1: 3, -1: -3}[int(np.sign(furthest))]
-    assert outside(body(**angles, **{f"{side}_{dof}": furthest + beyond})) == {dof}
-    assert outside(body(**angles, **{f"{side}_{dof}": furthest - beyond})) == set()
+    further = {1: 3, -1: -3}[int(np.sign(furthest))]
+    assert outside(body(**angles, **{f"{side}_{dof}": furthest + further})) == {dof}
+    assert outside(body(**angles, **{f"{side}_{dof}": furthest - further})) == set()
 
 
 def test_a_knee_bent_backwards_is_found_wherever_the_leg_is():
@@ -121,8 +127,8 @@ def test_a_knee_bent_backwards_is_found_wherever_the_leg_is():
     thighs = {
         f"l_hip_{m}": rng.uniform(low, high, 100) for m, low, high in (("flexion", -15, 60), ("abduction", 0, 30))
     }
-    assert beyond_limits(body(100, **thighs, l_knee_flexion=-30))["knee_flexion"].all()
-    assert not np.any(list(beyond_limits(body(100, **thighs, l_knee_flexion=30)).values()))
+    assert beyond(body(100, **thighs, l_knee_flexion=-30))["knee_flexion"].all()
+    assert not np.any(list(beyond(body(100, **thighs, l_knee_flexion=30)).values()))
 
 
 def test_an_elbow_bent_backwards_is_found_under_a_hanging_arm():
@@ -130,8 +136,8 @@ def test_an_elbow_bent_backwards_is_found_under_a_hanging_arm():
     arms = {
         f"r_shoulder_{m}": rng.uniform(low, high, 100) for m, low, high in (("flexion", 0, 40), ("abduction", 0, 40))
     }
-    assert np.any(list(beyond_limits(body(100, **arms, r_elbow_flexion=-60)).values()), axis=0).all()
-    assert not np.any(list(beyond_limits(body(100, **arms, r_elbow_flexion=60)).values()))
+    assert np.any(list(beyond(body(100, **arms, r_elbow_flexion=-60)).values()), axis=0).all()
+    assert not np.any(list(beyond(body(100, **arms, r_elbow_flexion=60)).values()))
 
 
 def test_a_straight_limb_does_not_show_how_it_is_turned():
@@ -165,11 +171,11 @@ def test_people_within_their_own_limits_are_inside():
 @given(seeds)
 def test_neither_a_turn_of_the_body_nor_a_mirror_changes_what_is_outside(seed):
     poses = seen(random_poses(load_skeleton(), 50, seed).numpy())
-    found = beyond_limits(poses)
+    found = beyond(poses)
     turns = Rotation.random(50, random_state=seed % 2**31).as_matrix()
     turned = replace(poses, positions=(poses.positions @ turns.transpose(0, 2, 1)).astype(np.float32))
     for other in (turned, poses.mirrored()):
-        for name, rows in beyond_limits(other).items():
+        for name, rows in beyond(other).items():
             assert (rows != found[name]).sum() <= 1, name  # at the very end of a range, rounding decides
     assert np.any(list(found.values()), axis=0).mean() > 0.8, "limbs that point anywhere"
 
@@ -177,17 +183,42 @@ def test_neither_a_turn_of_the_body_nor_a_mirror_changes_what_is_outside(seed):
 @pytest.mark.parametrize("name", ["h36m16", "h36m17", "coco17"])
 def test_built_in_poses_are_nearly_all_inside(name):
     request = Request(load_skeleton(name), load_rig("studio"), rows=3000)
-    found = beyond_limits(read_sources(["anatomy"], request))
+    found = beyond(read_sources(["anatomy"], request))
     assert np.any(list(found.values()), axis=0).mean() < 0.05
 
 
 @pytest.mark.parametrize(("file", "most"), [("cmu_everyday", 0.015), ("cmu_sports", 0.04), ("far_climb", 0.03)])
 def test_real_motion_is_nearly_all_inside(shared_data, file, most):
     request = Request(load_skeleton(), load_rig("studio"))
-    found = beyond_limits(read_sources([shared_data / f"{file}.npz"], request).subsample(10_000))
+    found = beyond(read_sources([shared_data / f"{file}.npz"], request).subsample(10_000))
     assert np.any(list(found.values()), axis=0).mean() < most
 
 
-def test_a_skeleton_without_limbs_tells_nothing(make_poses):
+@pytest.mark.parametrize("name", ["h36m16", "coco17"])
+@light
+@given(seeds)
+def test_what_is_said_of_a_pose_depends_on_no_other_nor_on_where_it_stands(name, seed):
+    """The second skeleton's spine, hip and thorax are made of other joints."""
+    skeleton = load_skeleton(name)
+    positions = random_poses(skeleton, 60, seed).numpy()
+    found = beyond_limits(positions, skeleton)
+    order = np.random.default_rng(seed).permutation(60)
+    parts = [beyond_limits(positions[rows], skeleton) for rows in np.split(order, [1, 8, 31])]
+    for dof, rows in found.items():
+        np.testing.assert_array_equal(np.concatenate([part[dof] for part in parts]), rows[order], err_msg=dof)
+
+
+def test_a_wider_slack_lets_more_pass():
+    angles = {"l_elbow_flexion": np.degrees(farthest_limits().high["elbow_flexion"][0] + SLACK) + 1}
+    poses = body(**angles)
+    assert beyond(poses)["elbow_flexion"].all()
+    wider = float(SLACK + np.radians(2))
+    assert not beyond_limits(poses.positions, poses.skeleton, wider)["elbow_flexion"].any()
+
+
+def test_a_skeleton_without_limbs_tells_nothing_and_what_it_lacks(make_poses):
     hand = Skeleton.from_dict({"joints": {"palm": "", "l_thumb": "palm", "r_thumb": "palm"}})
-    assert beyond_limits(make_poses(hand, rows=5)) is None
+    assert beyond_limits(make_poses(hand, rows=5).positions, hand) is None
+    assert {"hip", "l_knee", "r_wrist", "thorax"} <= set(missing_joints(hand))
+    for name in ("h36m16", "h36m17", "coco17"):
+        assert missing_joints(load_skeleton(name)) == ()
