@@ -77,10 +77,11 @@ def halved(ours: Iterator[Pairs], theirs: Iterator[Pairs]) -> Iterator[Pairs]:
 
 
 def begun(joints: int, seed: int, width: int = 512) -> Parameters:
-    """Three hidden layers, as He et al. (2015) begin them."""
+    """Three hidden layers, begun as He et al. (2015) do, and a last one at zero, so that no step must undo chance."""
     sizes = list(itertools.pairwise([2 * joints, width, width, width, 3 * joints]))
     keys = jax.random.split(jax.random.key(seed), len(sizes))
     weights = [jax.random.normal(key, size) * jnp.sqrt(2 / size[0]) for key, size in zip(keys, sizes, strict=True)]
+    weights[-1] = jnp.zeros_like(weights[-1])
     return [(weight, jnp.zeros(weight.shape[1])) for weight in weights]
 
 

@@ -66,12 +66,13 @@ def halved(ours: tf.data.Dataset, theirs: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def lifter(joints: int, width: int = 512) -> keras.Model:
-    """Three hidden layers."""
+    """Three hidden layers, and a last one that begins at zero: the first steps need not undo what chance put there."""
     layers: list[keras.layers.Layer] = [keras.Input((joints, 2)), keras.layers.Flatten()]
     for _ in range(3):
         layers += [keras.layers.Dense(width), keras.layers.BatchNormalization(momentum=0.9), keras.layers.ReLU()]
         layers += [keras.layers.Dropout(0.1)]
-    return keras.Sequential([*layers, keras.layers.Dense(3 * joints), keras.layers.Reshape((joints, 3))])
+    last = keras.layers.Dense(3 * joints, kernel_initializer="zeros")
+    return keras.Sequential([*layers, last, keras.layers.Reshape((joints, 3))])
 
 
 def trained(batches: tf.data.Dataset, steps: int, seed: int) -> keras.Model:

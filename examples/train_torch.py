@@ -79,11 +79,13 @@ def halved(ours: Iterator[Pairs], theirs: Iterator[Pairs]) -> Iterator[Pairs]:
 
 
 def lifter(joints: int, width: int = 512) -> nn.Module:
-    """Three hidden layers."""
+    """Three hidden layers, and a last one that begins at zero: the first steps need not undo what chance put there."""
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs in (2 * joints, width, width):
         layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.1)]
-    return nn.Sequential(*layers, nn.Linear(width, 3 * joints), nn.Unflatten(1, (joints, 3)))
+    last = nn.Linear(width, 3 * joints)
+    nn.init.zeros_(last.weight)
+    return nn.Sequential(*layers, last, nn.Unflatten(1, (joints, 3)))
 
 
 def trained(batches: Iterator[Pairs], steps: int, seed: int) -> nn.Module:

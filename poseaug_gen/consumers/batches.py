@@ -91,7 +91,7 @@ class Batches:
         groups = range(part, self.order.groups, parts)
         while groups and skip >= self.order.batches_of(groups[0]):
             skip, groups = skip - self.order.batches_of(groups[0]), groups[1:]
-        rooms = [self._room(group) for group in groups[:2]]
+        rooms = [self.pairs.room_for(self.order.rows_of(group)) for group in groups[:2]]
         with ThreadPoolExecutor(1, "poseaug-gen-reader") as reader:
             ahead = [reader.submit(self._read, epoch, group, rooms[0]) for group in groups[:1]]
             for turn, _ in enumerate(groups):
@@ -104,11 +104,8 @@ class Batches:
     def at(self, epoch: int, batch: int) -> Batch:
         """One batch, for which its group is read: so let groups be of one batch."""
         number, within = divmod(batch, self.order.dealing.group)
-        columns, group = self._read(epoch, number, self._room(number))
+        columns, group = self._read(epoch, number, self.pairs.room_for(self.order.rows_of(number)))
         return self._take(columns, group.mix[group.ends[within] : group.ends[within + 1]])
-
-    def _room(self, group: int) -> Block:
-        return self.pairs.room_for(self.order.batches_of(group) * self.order.dealing.batch)
 
     def _read(self, epoch: int, number: int, columns: Block) -> tuple[Block, Group]:
         """The rows of a group, not mixed yet, in memory that is there for them."""

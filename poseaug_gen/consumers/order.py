@@ -94,9 +94,10 @@ class Order:
         self._total = int(self._rows.sum())
         self._line: tuple[int, np.ndarray, np.ndarray] | None = None
         if not self.batches:
+            wanted = f"a batch of {dealing.batch:,}" if dealing.drop_remainder else "one"
             ranks = f" on each of {dealing.world} ranks" if dealing.world > 1 else ""
-            wanted = f"batches of {dealing.batch:,}" if dealing.drop_remainder else "one"
-            raise BadConfigError(f"{where}: its {self._total:,} rows are too few for {wanted}{ranks}; take fewer")
+            mend = "take smaller batches" if dealing.drop_remainder else "take fewer ranks or other rows"
+            raise BadConfigError(f"{where}: its {self._total:,} rows are too few for {wanted}{ranks}; {mend}")
 
     @cached_property
     def batches(self) -> int:
@@ -115,6 +116,11 @@ class Order:
     def batches_of(self, group: int) -> int:
         """How many batches a group has."""
         return min(self.dealing.group, self.batches - group * self.dealing.group)
+
+    def rows_of(self, group: int) -> int:
+        """How many rows a group has."""
+        first = group * self.dealing.group
+        return self._end(first + self.batches_of(group)) - self._end(first)
 
     def place(self, epoch: int, skip: int) -> tuple[int, int]:
         """The epoch, and the batches of it that are past, after so many batches from an epoch's beginning on.
@@ -154,7 +160,7 @@ class Order:
         """The group of that number in an epoch."""
         first = number * self.dealing.group
         ends = [self._end(batch) for batch in range(first, first + self.batches_of(number) + 1)]
-        rows = ends[-1] - ends[0]
+        rows = self.rows_of(number)
         mix = np.arange(rows)
         if self.dealing.shuffle:  # + 1: NumPy takes no notice of zeros at the end, and the line's seed is the first two
             mix = np.random.default_rng((self.dealing.seed, epoch, self.dealing.rank + 1, number + 1)).permutation(rows)

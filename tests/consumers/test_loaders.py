@@ -128,7 +128,7 @@ def test_what_does_not_make_sense_is_refused(name, plain, tmp_path):
         load(plain, 0)
     with pytest.raises(BadConfigError, match="rank=2: is one of 0 to 1"):
         load(plain, 10, rank=2, world=2)
-    with pytest.raises(BadConfigError, match="rows are too few for batches of 10,000"):
+    with pytest.raises(BadConfigError, match="rows are too few for a batch of 10,000; take smaller"):
         load(plain, 10_000, drop_remainder=True)
     with pytest.raises(BadConfigError, match=r"epochs?=(-1|0): is a whole number"):
         load(plain, 10, epoch=-1)

@@ -15,7 +15,9 @@ SIZES = {"batch": st.integers(1, 30), "buffer_rows": st.integers(1, 100), "piece
 
 
 def order_of(spans, **dealing):
-    return Order(np.array(spans), Dealing(**{"batch": 8, "buffer_rows": 32, "piece": 50} | dealing), "aug.h5")
+    return Order(
+        np.array(spans, dtype=np.int64), Dealing(**{"batch": 8, "buffer_rows": 32, "piece": 50} | dealing), "aug.h5"
+    )
 
 
 def rows_of(order, epoch, spans):
@@ -168,5 +170,12 @@ def test_numbers_that_make_no_sense_are_refused(wrong):
 
 
 def test_fewer_rows_than_ranks_are_refused():
-    with pytest.raises(BadConfigError, match=r"aug\.h5: its 3 rows are too few for one on each of 4 ranks"):
+    with pytest.raises(
+        BadConfigError, match=r"aug\.h5: its 3 rows are too few for one on each of 4 ranks; take fewer ranks"
+    ):
         order_of([3], world=4)
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(BadConfigError, match=r"aug\.h5: its 0 rows are too few for one; take"):
+        order_of([])

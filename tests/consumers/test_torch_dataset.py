@@ -29,8 +29,10 @@ def loader_of(dataset, workers=0, method="fork", **options):
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_see_rows_of_their_own(method, sharded):
     dataset = torch_dataset(sharded, **SMALL)
-    next(iter(loader_of(dataset)))  # files are open here, and must not be used there
+    begun = iter(loader_of(dataset))
+    next(begun)  # files are open here and a thread reads on; neither may be used there
     batches = list(loader_of(dataset, 2, method))
+    assert len(list(begun)) == 30
     assert len(batches) == len(dataset) == 31
     assert_each_row_once(batches, default(sharded))
 
