@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poseaug_gen.consumers.order import Dealing, Order
@@ -37,6 +37,7 @@ def rows_of(order, epoch, spans):
     return batches
 
 
+@settings(deadline=None)  # the suite shares two cores
 @given(spans=SPANS, sizes=st.fixed_dictionaries(SIZES), shuffle=st.booleans(), world=st.integers(1, 4))
 def test_ranks_share_the_rows_and_make_equally_many_batches(spans, sizes, shuffle, world):
     if sum(spans) < world:
@@ -58,6 +59,7 @@ def test_ranks_share_the_rows_and_make_equally_many_batches(spans, sizes, shuffl
         assert all(len(batch) == sizes["batch"] for batch in dealt[0][:-1])
 
 
+@settings(deadline=None)  # the suite shares two cores
 @given(spans=SPANS, sizes=st.fixed_dictionaries(SIZES), world=st.integers(1, 4))
 def test_without_a_remainder_all_batches_are_full(spans, sizes, world):
     if sum(spans) // world < sizes["batch"]:

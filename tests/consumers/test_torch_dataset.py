@@ -9,7 +9,7 @@ import pickle
 import pytest
 import torch
 from bare import assert_each_row_once, assert_same, default, joined
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -136,6 +136,7 @@ def test_ranks_are_those_of_the_process_group(plain, tmp_path):
         assert rows == [field.tolist() for field in expected]
 
 
+@settings(deadline=None)  # the suite shares two cores
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=5), skip=st.integers(0, 50))
 def test_workers_are_asked_in_turn(lengths, skip):
     """Against the DataLoader's way, step by step; the order from there on is that of new workers in that turn."""
