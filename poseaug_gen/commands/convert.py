@@ -45,13 +45,10 @@ def command(
     overwrite: bool,
     log_json: bool,
 ) -> None:
-    from poseaug_gen.commands.progress import progress
+    from poseaug_gen.commands.progress import progress, sayer
     from poseaug_gen.consumers.convert.conversion import prepare
 
-    def say(text: str) -> None:
-        if not log_json:
-            click.echo(text, err=True)
-
+    say = sayer(log_json)
     conversion = prepare(export, to, out, split, rows, rows_per_file, skeleton)
     say(f"{conversion.task.rows:,} pairs of {export}")
     with progress("convert", conversion.work, log_json) as advance:

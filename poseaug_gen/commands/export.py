@@ -113,13 +113,10 @@ def _export(
     log_json: bool,
 ) -> None:
     """Do the work, and say what was done."""
-    from poseaug_gen.commands.progress import progress
+    from poseaug_gen.commands.progress import progress, sayer
     from poseaug_gen.export.dataset import export, export_shard
 
-    def say(text: str) -> None:
-        if not log_json:
-            click.echo(text, err=True)
-
+    say = sayer(log_json)
     rows = settings.n if shard is None else min(settings.shard_rows, settings.n - shard[0] * settings.shard_rows)
     say(f"{rows:,} pairs from {run.path}")
     with progress("export", rows, log_json) as advance:

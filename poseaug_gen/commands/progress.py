@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -34,6 +35,16 @@ def bar(console: Console) -> Progress:
         console=console,
         transient=True,
     )
+
+
+def sayer(as_json: bool) -> Callable[[str], None]:
+    """What tells a user a line beside the work, on stderr; nothing where JSON lines were asked for."""
+
+    def say(text: str) -> None:
+        if not as_json:
+            click.echo(text, err=True)
+
+    return say
 
 
 @contextmanager

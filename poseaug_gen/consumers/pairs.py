@@ -6,7 +6,6 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,11 +100,6 @@ class Pairs:
         columns = self.room_for(span.rows)
         self.fill(columns, 0, span, 0, span.rows)
         return self.view.of(columns)
-
-    def read_many(self, spans: Sequence[Span]) -> Block:
-        """The rows of several spans, one after the other."""
-        blocks = [self.read(span) for span in spans]
-        return {name: np.concatenate([block[name] for block in blocks]) for name in self.view.fields}
 
     def room_for(self, rows: int) -> Block:
         """Memory for so many rows as they lie in the file, for :meth:`fill`: the view is still to come."""
