@@ -67,7 +67,7 @@ class Pairs:
         intact(found, hashes)
         self.path, self.parts, self.split = found.path, found.parts, split
         first = self.parts[0].path
-        with opened(first) as file:
+        with opened(first, heaps=False) as file:
             self.attributes = read_attributes(file, first)
             self.skeleton = skeleton_of(self.attributes, first)
             self.columns = {column.name: column for column in all_columns(self.skeleton) if column.name in file}
@@ -142,7 +142,7 @@ class Pairs:
 
     def _spans(self, number: int, part: Part) -> list[Span]:
         """The blocks of one file, whose form is checked on the way."""
-        with opened(part.path) as file:
+        with opened(part.path, heaps=False) as file:
             check_form(file, part.path, self.skeleton, part.rows)
             marks = None if self._wanted is None else file["split"][:] == self._wanted
         spans = []

@@ -84,23 +84,26 @@ def find(path: Path) -> Found:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path, heaps: bool = True) -> Iterator[h5py.File]:
     """A file, open for reading; whatever HDF5 stumbles over within the block becomes one sentence.
+
+    Args:
+        heaps: look first for metadata over which HDF5 would hang; False: :func:`.intact.intact` has just done so.
 
     Raises:
         PoseAugError: there is no such file, or it is damaged or not HDF5.
     """
     if not path.is_file():
         raise PoseAugError(f"{path}: missing; put it back, or {REMAKE}")
-    with readable(path, str(path)) as file:
+    with readable(path, str(path), heaps) as file:
         yield file
 
 
 @contextmanager
-def readable(source: Any, shown: str) -> Iterator[h5py.File]:
+def readable(source: Any, shown: str, heaps: bool = True) -> Iterator[h5py.File]:
     """The same of a path, or of an object that reads bytes from elsewhere; ``shown`` is its name."""
     try:
-        if isinstance(source, Path):
+        if heaps and isinstance(source, Path):
             check_heaps(source, REMAKE)
         with h5py.File(source, "r") as file:
             _have_filters(file, shown)
