@@ -89,6 +89,16 @@ def normalised_intrinsics(
     return np.concatenate(parts).astype(np.float32)
 
 
+def intrinsics_in_pixels(
+    intrinsics: Shaped[np.ndarray, "rows 9"], image_size: Shaped[np.ndarray, "rows 2"]
+) -> Float[np.ndarray, "rows 9"]:
+    """Normalised intrinsics with focal lengths and centre in pixels, float64; distortion has no unit and stays."""
+    sized = intrinsics.astype(np.float64)
+    sized[:, :2] *= image_size[:, :1] / 2
+    sized[:, 2:4] = to_pixels(sized[:, None, 2:4], image_size)[:, 0]
+    return sized
+
+
 @dataclass(frozen=True, eq=False)
 class Camera:
     """A camera that stands in the world.

@@ -120,11 +120,11 @@ class PoseSet:
 
     def mirrored(self) -> PoseSet:
         """The mirror image: x turned over, left and right swapped, the cameras mirrored with them."""
-        positions = self.positions[:, self.skeleton.mirror_joints] * np.array([-1, 1, 1], dtype=np.float32)
+        positions = mirrored_points(self.positions, self.skeleton)
         intrinsics = mirror_intrinsics(torch.from_numpy(self.intrinsics)).numpy()
         detected = self.detected_2d
         if detected is not None:
-            detected = detected[:, self.skeleton.mirror_joints] * np.array([-1, 1], dtype=np.float32)
+            detected = mirrored_points(detected, self.skeleton)
         return replace(self, positions=positions, intrinsics=intrinsics, detected_2d=detected)
 
     def project(self) -> Float[np.ndarray, "rows joints 2"]:
@@ -145,6 +145,15 @@ class PoseSet:
         lengths = (lengths + lengths[:, self.skeleton.mirror_bones]) / 2
         codes = np.unique(self.subject.codes)
         return np.stack([lengths[self.subject.codes == code].mean(0) for code in codes])
+
+
+def mirrored_points(
+    points: Float[np.ndarray, "rows joints axes"], skeleton: Skeleton
+) -> Float[np.ndarray, "rows joints axes"]:
+    """Joints in 3D or in an image, x turned over, left and right swapped; of the type that they have."""
+    mirrored = points[:, skeleton.mirror_joints]
+    mirrored[..., 0] *= -1
+    return mirrored
 
 
 def concatenate(sets: Sequence[PoseSet]) -> PoseSet:

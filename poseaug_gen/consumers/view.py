@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poseaug_gen.camera import to_pixels
+from poseaug_gen.camera import intrinsics_in_pixels, to_pixels
 from poseaug_gen.errors import BadConfigError, nearest
 
 Block = dict[str, np.ndarray]  # the columns of some rows, each (rows, …)
@@ -58,13 +58,5 @@ class View:
                 if name in seen:
                     seen[name] = to_pixels(seen[name], block[_SIZE]).astype(np.float32)
             if _INTRINSICS in seen:
-                seen[_INTRINSICS] = _intrinsics_in_pixels(seen[_INTRINSICS], block[_SIZE])
+                seen[_INTRINSICS] = intrinsics_in_pixels(seen[_INTRINSICS], block[_SIZE]).astype(np.float32)
         return seen
-
-
-def _intrinsics_in_pixels(intrinsics: np.ndarray, image_size: np.ndarray) -> np.ndarray:
-    """``(rows, 9)`` with focal lengths and centre in pixels; distortion has no unit and stays."""
-    sized = intrinsics.astype(np.float32)
-    sized[:, :2] *= image_size[:, :1] / 2
-    sized[:, 2:4] = to_pixels(intrinsics[:, None, 2:4], image_size)[:, 0]
-    return sized

@@ -20,7 +20,7 @@ from poseaug_gen.export.reading import Found, find, opened, parsed, read_attribu
 from poseaug_gen.export.rows import Rows
 from poseaug_gen.export.schema import Column, all_columns, source_facts
 from poseaug_gen.gravity import Vectors, up_of
-from poseaug_gen.poses import PoseSet
+from poseaug_gen.poses import PoseSet, mirrored_points
 from poseaug_gen.report.measures import DRAWN, EXPORT, LEARNED, SOURCE
 from poseaug_gen.report.runs import run_of
 from poseaug_gen.report.viewpoints import carried, carried_up, trunk_up
@@ -120,7 +120,7 @@ class Material:
         rows = {name: values[index] for name, values in self.rows.items()}
         poses = self.run_poses.take(rows["source_index"])
         seen, mirrored = poses.project(), rows["mirrored"] == 1
-        seen[mirrored] = seen[mirrored][:, poses.skeleton.mirror_joints] * np.array([-1, 1], dtype=np.float32)
+        seen[mirrored] = mirrored_points(seen[mirrored], poses.skeleton)
         return Before(poses, carried(rows, self.run_poses), seen)
 
 

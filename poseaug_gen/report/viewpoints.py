@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 
 from poseaug_gen.gravity import LEVEL_UP, Vectors, body_axes, unit, up_of
-from poseaug_gen.poses import PoseSet
+from poseaug_gen.poses import PoseSet, mirrored_points
 from poseaug_gen.rotation import rotation_matrix
 from poseaug_gen.skeleton import Skeleton
 from poseaug_gen.sources.body_frame import framed
@@ -84,7 +84,7 @@ def carried(rows: Mapping[str, np.ndarray], poses: PoseSet) -> Float[np.ndarray,
     pose = poses.positions[rows["source_index"]].astype(np.float64)
     pose = pose - pose[:, :1]
     mirrored = rows["mirrored"] == 1
-    pose[mirrored] = pose[mirrored][:, poses.skeleton.mirror_joints] * [-1, 1, 1]
+    pose[mirrored] = mirrored_points(pose[mirrored], poses.skeleton)
     return _turned(rows["rotation"], pose)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from poseaug_gen.camera import to_pixels
+from poseaug_gen.camera import intrinsics_in_pixels, to_pixels
 from poseaug_gen.consumers.convert.pieces import Advance, Format, Piece, Task, about, parts_of
 from poseaug_gen.consumers.view import Block
 from poseaug_gen.skeleton import Skeleton
@@ -142,9 +142,8 @@ def _visible(points: Float[np.ndarray, "rows joints n"], decimals: int) -> list[
 
 def _cameras(block: Block) -> list[dict[str, list[float]]]:
     """Focal lengths and centre in pixels; distortion in the order and the formula of docs/format.md."""
-    intrinsics, size = block["intrinsics"].astype(np.float64), block["image_size"]
-    f = np.round(intrinsics[:, :2] * (size[:, :1] / 2), PIXELS).tolist()
-    c = np.round(to_pixels(intrinsics[:, None, 2:4], size)[:, 0], PIXELS).tolist()
+    intrinsics = intrinsics_in_pixels(block["intrinsics"], block["image_size"])
+    f, c = intrinsics[:, :2].round(PIXELS).tolist(), intrinsics[:, 2:4].round(PIXELS).tolist()
     k, p = intrinsics[:, 4:7].round(9).tolist(), intrinsics[:, 7:].round(9).tolist()
     return [{"f": f, "c": c, "k": k, "p": p} for f, c, k, p in zip(f, c, k, p, strict=True)]
 

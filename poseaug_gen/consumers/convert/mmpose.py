@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from poseaug_gen.camera import to_pixels
+from poseaug_gen.camera import intrinsics_in_pixels, to_pixels
 from poseaug_gen.consumers.convert.npz import NpzWriter, write_npy
 from poseaug_gen.consumers.convert.pickles import PickleWriter
 from poseaug_gen.consumers.convert.pieces import Advance, Format, Piece, Task, about, json_piece
@@ -176,9 +176,8 @@ def _put_cameras(
     The tangential pair goes the other way round: MMPose's are Human3.6M's own, whose formula takes it so (see
     :mod:`poseaug_gen.sources.mmpose`).
     """
-    wide = intrinsics.astype(np.float64)
-    f, c = wide[:, :2] * (image_size[:, :1] / 2), to_pixels(wide[:, None, 2:4], image_size)[:, 0]
-    k, p = wide[:, 4:7], wide[:, :6:-1]
+    sized = intrinsics_in_pixels(intrinsics, image_size)
+    f, c, k, p = sized[:, :2], sized[:, 2:4], sized[:, 4:7], sized[:, :6:-1]
     for i, number in enumerate(numbers.tolist()):
         width, height = image_size[i].tolist()
         own = {"c": c[i, :, None], "f": f[i, :, None], "k": k[i, :, None], "p": p[i, :, None]}
