@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from poseaug_gen.config import ExportSettings
 from poseaug_gen.consumers.convert.conversion import Summary, prepare
 from poseaug_gen.export.dataset import export
 from poseaug_gen.skeleton import load_skeleton
-
-# The runs without training are those of the tests of exports.
-_spec = importlib.util.spec_from_file_location("export_conftest", Path(__file__).parents[2] / "export" / "conftest.py")
-_export_tests = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_export_tests)
-make_run, fake_run = _export_tests.make_run, _export_tests.fake_run
 
 # A wide lens that is distorted on both axes, and a long one that is not; their images are not of one shape.
 LENSES = {
@@ -50,6 +45,17 @@ def exports(tmp_path_factory: pytest.TempPathFactory, make_run: Callable) -> dic
     for name, (skeleton, settings) in made.items():
         export(runs[skeleton], ExportSettings(seed=len(name), **settings), folder / name / "aug.h5")
     return {name: folder / name / "aug.h5" for name in made}
+
+
+@pytest.fixture(scope="session")
+def rows_of(exports: dict[str, Path]) -> Callable[..., dict[str, np.ndarray]]:
+    """``rows_of(name, most=None)``: the columns of one of the exports, or of its first rows, as h5py reads them."""
+
+    def read(name: str, most: int | None = None) -> dict[str, np.ndarray]:
+        with h5py.File(exports[name]) as file:
+            return {column: file[column][:most] for column in file}
+
+    return read
 
 
 Convert = Callable[..., Summary]

@@ -33,9 +33,8 @@ def files(folder) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def rows(exports) -> dict[str, np.ndarray]:
-    with h5py.File(exports["lenses"]) as file:
-        return {name: file[name][:ROWS] for name in file}
+def rows(rows_of) -> dict[str, np.ndarray]:
+    return rows_of("lenses", ROWS)
 
 
 def test_each_file_is_whole_by_itself_and_ids_count_through(folder, files) -> None:

@@ -32,10 +32,9 @@ def folders(exports, convert, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def halves(exports) -> dict[str, dict[str, np.ndarray]]:
+def halves(rows_of) -> dict[str, dict[str, np.ndarray]]:
     """The rows of the export with a split, by the file that they are to be in."""
-    with h5py.File(exports["lenses"]) as file:
-        rows = {name: file[name][:] for name in file}
+    rows = rows_of("lenses")
     return {half: {name: v[rows["split"] == i] for name, v in rows.items()} for i, half in enumerate((TRAIN, TEST))}
 
 

@@ -34,10 +34,9 @@ def files(exports, convert, tmp_path_factory) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def rows(exports) -> dict[str, dict[str, np.ndarray]]:
+def rows(rows_of) -> dict[str, dict[str, np.ndarray]]:
     """The export with a split, by the half that its rows are to be in."""
-    with h5py.File(exports["lenses"]) as file:
-        every = {name: file[name][:] for name in file}
+    every = rows_of("lenses")
     return {half: {k: v[every["split"] == i] for k, v in every.items()} for i, half in enumerate(("train", "test"))}
 
 

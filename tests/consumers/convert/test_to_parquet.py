@@ -23,9 +23,8 @@ def folder(exports, convert, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rows(exports) -> dict[str, np.ndarray]:
-    with h5py.File(exports["lenses"]) as file:
-        return {name: file[name][:] for name in file}
+def rows(rows_of) -> dict[str, np.ndarray]:
+    return rows_of("lenses")
 
 
 def flat(column) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -27,9 +26,8 @@ def folder(exports, convert, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rows(exports) -> dict[str, np.ndarray]:
-    with h5py.File(exports["shards"]) as file:
-        return {name: file[name][:] for name in file}
+def rows(rows_of) -> dict[str, np.ndarray]:
+    return rows_of("shards")
 
 
 def gathered(dataset) -> list[np.ndarray]:

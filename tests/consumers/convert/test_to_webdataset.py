@@ -6,7 +6,6 @@ import io
 import tarfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -19,9 +18,8 @@ def files(exports, convert, tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def rows(exports) -> dict[str, np.ndarray]:
-    with h5py.File(exports["lenses"]) as file:
-        return {name: file[name][:] for name in file}
+def rows(rows_of) -> dict[str, np.ndarray]:
+    return rows_of("lenses")
 
 
 def test_webdataset_decodes_every_column(files, rows) -> None:
